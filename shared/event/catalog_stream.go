@@ -1,0 +1,58 @@
+package event
+
+import "time"
+
+// Sync modes.
+const (
+	SyncFresh   = "fresh"   // the current picture follows
+	SyncResumed = "resumed" // exactly what was missed follows
+	SyncReset   = "reset"   // what the client had is no longer true: the current picture follows
+)
+
+// Sync begins every stream. What it promises follows it: the current picture or what was missed, and the heartbeat
+// after that says that it is complete.
+type Sync struct {
+	Mode        string    `json:"mode" intern:"yes"`               // "fresh" or "reset": the current picture follows. "resumed": what was missed follows.
+	Place       ID        `json:"place,omitzero"`                  // Live events follow this place. Missing where the record is empty.
+	After       ID        `json:"after,omitzero"`                  // Where the client said it was.
+	HeartbeatMs int64     `json:"heartbeatMs" unit:"milliseconds"` // Time from one heartbeat to the next.
+	ServerTime  time.Time `json:"serverTime"`                      // The server's clock.
+	Version     string    `json:"version,omitzero" intern:"yes"`   // The server's version.
+	Reason      string    `json:"reason,omitzero" intern:"yes"`    // Why a reset: "epoch" (the record began anew) or "ahead" (it ends before the client's place).
+}
+
+// Heartbeat is sent when all that Sync promised is out, and then every interval. Its place is up to where the stream is
+// complete, so a client may resume from there.
+type Heartbeat struct {
+	ServerTime time.Time `json:"serverTime"`     // The server's clock.
+	Place      ID        `json:"place,omitzero"` // Everything up to this place that passes the filter has been sent. Missing where the record is empty.
+}
+
+// Gap is sent where events are missing from the stream that would otherwise be there, and says which and why.
+type Gap struct {
+	Reason  string  `json:"reason" intern:"yes"`          // "trimmed": no longer in the record. "slow": left out because this link is slower than the events.
+	From    ID      `json:"from,omitzero"`                // The gap begins after this place.
+	To      ID      `json:"to,omitzero"`                  // The gap ends with this place.
+	Classes []Class `json:"classes,omitempty"`            // Only events of these classes are missing.
+	Count   int64   `json:"count,omitzero" unit:"events"` // How many are missing, where that is known.
+}
+
+// Reset is sent when the record begins anew while the stream is open: nothing that was sent before is true any longer.
+type Reset struct {
+	Reason string `json:"reason" intern:"yes"` // Why: "epoch" or "ahead", as in stream:sync.
+	Place  ID     `json:"place,omitzero"`      // Where the stream was.
+}
+
+// Limit is sent when the stream is held to a bound: it goes on, and says what it will not do.
+type Limit struct {
+	Reason  string `json:"reason" intern:"yes"` // Which bound, as one word.
+	Message string `json:"message,omitzero"`    // The same for people.
+	Max     Number `json:"max,omitzero"`        // The bound as a number, where it has one.
+}
+
+// Closing is the last event of a stream that the server ends.
+type Closing struct {
+	Reason  string `json:"reason" intern:"yes"`                  // Why: "shutdown", "maxAge", "slow".
+	Message string `json:"message,omitzero"`                     // The same for people.
+	RetryMs int64  `json:"retryMs,omitzero" unit:"milliseconds"` // When to come back.
+}
