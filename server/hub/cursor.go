@@ -1,0 +1,236 @@
+package hub
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// Cursor is one subscriber: a place in shared bytes. It must not be used by two goroutines at once.
+type Cursor struct {
+	hub   *Hub
+	life  *life
+	feed  *feed
+	start Start
+
+	mode   mode
+	source *chunk   // what is handed out, from off on: part of the feed, or a chunk of our own (picture or page)
+	off    int      // always between two frames
+	then   position // inPicture: where to go on in the feed
+	skip   uint64   // inFeed: frames up to this place are passed over, as they were handed out before we joined
+	// at: every event up to this place that passes has been handed out, apart from what source and off add to it.
+	// inPicture it is the picture's place, not reached until the picture is out.
+	at uint64
+
+	page  *chunk // inPage: the memory of the page, used again for the next
+	until uint64 // inPage: the place that the page reaches
+	told  journal.Trimmed
+	bufs  [][]byte
+	done  bool
+}
+
+// mode is where the next bytes come from.
+type mode uint8
+
+const (
+	inFeed    mode = iota // shared live bytes
+	inPicture             // the snapshot; then the feed
+	inPage                // a page read from the record; then behind
+	behind                // nowhere yet: join the feed where it holds what is missing, else read a page
+)
+
+// Start says how the stream starts.
+func (c *Cursor) Start() Start { return c.start }
+
+// Next returns the next wire bytes: first the picture or what was missed, then what is live, whole frames in order, none
+// twice. It waits until there are some. All that is at hand is returned together, up to limit bytes, or one frame if that
+// alone is longer, in as few slices as the shared memory allows; net.Buffers can write them. The slices and what they
+// hold are valid until the next call; the bytes are shared with other cursors and must not be changed.
+//
+// Errors: ctx's when it ends before there are bytes (then nothing is lost, and Next may be called again); *GapError
+// where retention has trimmed what was missed (tell the reader, then go on calling); ErrReset when the log began anew; ErrClosed after the
+// hub's Run or this cursor's Close; or one of the log, with which the cursor may be tried again.
+func (c *Cursor) Next(ctx context.Context, limit int) ([][]byte, error) {
+	for {
+		b, err := c.TryNext(limit)
+		switch {
+		case len(b) > 0:
+			return b, nil
+		case errors.Is(err, ErrBehind):
+			if err := c.catchUp(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil:
+			return nil, err
+		}
+		select {
+		case <-c.Wake():
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// TryNext is Next for those who can't wait: with nothing at hand it returns neither bytes nor an error, and ErrBehind
+// where the next bytes have to be read from the record. It does no I/O and waits for nobody.
+func (c *Cursor) TryNext(limit int) ([][]byte, error) {
+	clear(c.bufs)
+	c.bufs = c.bufs[:0]
+	if c.done {
+		return nil, ErrClosed
+	}
+	limit = max(limit, 1)
+	over := c.life.over.Load() // before the bytes are looked at, so that all that was published comes first
+	for limit > 0 {
+		if c.mode == behind && !c.join() {
+			break
+		}
+		final := c.source.bytes()
+		if c.skip > 0 && c.mode == inFeed {
+			c.off += seek(final[c.off:], c.skip)
+			if c.off < len(final) {
+				c.skip = 0
+			}
+		}
+		if c.off == len(final) {
+			if !c.step() {
+				break
+			}
+			continue
+		}
+		n := cut(final[c.off:], limit)
+		if n > limit && len(c.bufs) > 0 {
+			break // a frame that does not fit behind what we have
+		}
+		c.bufs = append(c.bufs, final[c.off:c.off+n:c.off+n])
+		c.off += n
+		limit -= n
+		c.settle()
+	}
+	switch {
+	case len(c.bufs) > 0:
+		return c.bufs, nil
+	case over != nil:
+		return nil, *over
+	case c.mode == behind:
+		return nil, ErrBehind
+	}
+	return nil, nil
+}
+
+// step goes on to what follows source, all of which was handed out. It reports false when nothing follows yet.
+func (c *Cursor) step() bool {
+	switch c.mode {
+	case inPicture, inPage:
+		c.settle()
+		return true
+	case behind:
+		return false
+	}
+	next := c.source.next.Load()
+	if next == nil {
+		return false
+	}
+	if c.off < len(c.source.bytes()) {
+		return true // it grew before it was sealed
+	}
+	if next == evicted {
+		c.fallBehind()
+		return true
+	}
+	c.source, c.off = next, 0
+	return true
+}
+
+// settle leaves a picture or a page as soon as all of it was handed out, so that Place tells so at once and the memory is free.
+func (c *Cursor) settle() {
+	if c.mode != inPicture && c.mode != inPage || c.off < len(c.source.buf) {
+		return
+	}
+	if c.mode == inPicture {
+		c.mode, c.source, c.off, c.then = inFeed, c.then.chunk, c.then.off, position{}
+		return
+	}
+	c.mode, c.source, c.off, c.at = behind, nil, 0, c.until
+}
+
+// fallBehind leaves the feed, which has evicted what follows.
+func (c *Cursor) fallBehind() {
+	c.at = c.reached()
+	c.mode, c.source, c.off, c.skip = behind, nil, 0, 0
+}
+
+// reached returns up to where everything that passes was handed out, as far as the source itself shows.
+func (c *Cursor) reached() uint64 {
+	switch {
+	case c.mode == behind || c.mode == inPicture:
+		return c.at
+	case c.off > 0:
+		return max(c.at, lastSeq(c.source.buf[:c.off]))
+	}
+	return max(c.at, c.source.base)
+}
+
+// Wake returns a channel that is closed when TryNext may have something to return, be it bytes or an error. It is already
+// closed if that is so now, so the order of Wake and TryNext does not matter and no wake-up is lost. One channel serves all
+// cursors of a feed: a worker that drives thousands of them waits for one. A wake-up may come with nothing behind it. Ask
+// for a new channel each time.
+func (c *Cursor) Wake() <-chan struct{} {
+	if c.mode != inFeed || c.done {
+		return alreadyClosed
+	}
+	w := c.feed.waiter()
+	if c.off < len(c.source.bytes()) || c.source.next.Load() != nil || c.life.over.Load() != nil {
+		return alreadyClosed
+	}
+	return w.c
+}
+
+// Place returns the place up to which this stream is complete: every event up to it that passes the filter, of those
+// the stream owes its reader, has been returned by Next or TryNext. It never goes down. It may be ahead of the last
+// event handed out, as events that don't pass count too; so a reader who comes back with this place has missed nothing,
+// gets nothing twice, and a filter under which little passes costs no long search. It is zero until the picture is out, and in an
+// empty log.
+//
+// Why it is exact while others publish: the hub stores the life's place after it has published everything up to there.
+// Here that place is read first and the feed's end after it. If then nothing is left to hand out, what was published up
+// to the place is out; events published in between only make that an understatement, which the next call mends.
+func (c *Cursor) Place() event.ID {
+	if c.mode == inPicture {
+		return event.ID{}
+	}
+	place := c.life.place.Load()
+	if c.mode == inFeed && c.off == len(c.source.bytes()) && c.source.next.Load() == nil {
+		c.at = max(c.at, place) // remembered, since the feed may go on before the next call
+	}
+	return c.life.id(c.reached())
+}
+
+// CaughtUp reports that all up to Start().Place has been handed out: the picture, or what was missed. What follows is live.
+func (c *Cursor) CaughtUp() bool {
+	return c.mode != inPicture && c.Place().Seq >= c.start.Place.Seq
+}
+
+// Lag returns by how many places of the log the stream is behind what the hub has handed out, those that don't pass included.
+func (c *Cursor) Lag() uint64 {
+	at := c.Place().Seq
+	return max(c.life.place.Load(), at) - at
+}
+
+// Close gives the cursor's share of its feed back. Place goes on saying how far it came. A second Close does nothing.
+func (c *Cursor) Close() {
+	if c.done {
+		return
+	}
+	c.Place()
+	if c.mode != inPicture {
+		c.at, c.mode = c.reached(), behind
+	}
+	c.done = true
+	c.source, c.page, c.then = nil, nil, position{}
+	clear(c.bufs)
+	c.hub.release(c.feed)
+}

@@ -1,0 +1,323 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// Options adjust a Hub. The zero value of each field means its default.
+type Options struct {
+	// FeedBytes is how much of its recent wire bytes a feed keeps for those who come back: 1 MiB. Up to one chunk more is
+	// held. Who missed more reads it from the record.
+	FeedBytes int
+	// Memory bounds all feeds together: 256 MiB. When there are so many that each can't have FeedBytes, each busy one
+	// keeps an equal share, but at least two chunks.
+	Memory int
+	// ChunkBytes is the size of a full-grown chunk, and so about the most that a slow cursor pins: 64 KiB.
+	ChunkBytes int
+	// Lines is how many of the newest lines a newcomer is shown, beside the newest four of each server: 100.
+	Lines int
+	// MaxServers is how many servers the picture remembers: 10,000. Beyond it the one longest silent is forgotten there; the
+	// record still has its events.
+	MaxServers int
+	// Linger is how long a feed without cursors is kept for those who come back: a minute.
+	Linger time.Duration
+	// Readers is how many cursors may read the record at the same time; the others wait for their turn: 4.
+	Readers int
+	// PageEvents is how many events a cursor that catches up reads at a time, and so bounds its memory: 256.
+	PageEvents int
+}
+
+func (o Options) withDefaults() Options {
+	def := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	def(&o.FeedBytes, 1<<20)
+	def(&o.Memory, 256<<20)
+	def(&o.ChunkBytes, 64<<10)
+	def(&o.Lines, 100)
+	def(&o.MaxServers, 10_000)
+	def(&o.Readers, 4)
+	def(&o.PageEvents, 256)
+	if o.Linger <= 0 {
+		o.Linger = time.Minute
+	}
+	return o
+}
+
+var (
+	// ErrNotReady is returned while the picture is being made from the record: at the start, and when the log begins anew.
+	ErrNotReady = errors.New("hub: not ready")
+	// ErrClosed is returned when Run has ended, and by a cursor after its Close.
+	ErrClosed = errors.New("hub: closed")
+	// ErrReset is returned by a cursor when the log began anew: its places mean nothing any more. Subscribe afresh.
+	ErrReset = errors.New("hub: the log began anew")
+	// ErrBehind is returned by TryNext when the next bytes have to be read from the record, which takes time: call Next.
+	ErrBehind = errors.New("hub: the next bytes have to be read from the record")
+)
+
+// Hub hands out what is recorded in one log. All its methods may be called at once from any number of goroutines.
+type Hub struct {
+	log     journal.Log
+	o       Options
+	ready   chan struct{}
+	running atomic.Bool
+	readers chan struct{} // one token for each reader of the record
+
+	gather sync.Mutex // held while waiting for mu to look at the picture, so that the loop waits for one who looks and not for all
+	mu     sync.Mutex // guards what follows, the feeds' maps and writing side, and the picture
+	life   *life      // nil: not ready, or closed
+	closed bool
+
+	// Only the loop touches these.
+	frame []byte  // wire bytes of the event in hand
+	dirty []*feed // written to since the last publish
+
+	crowds sync.WaitGroup // goroutines that wake many at once
+}
+
+// A life is one epoch of the log, from when its picture was made until it ends: by a new epoch, a log put back to an
+// older copy, or the end of Run.
+type life struct {
+	epoch uint32
+	// place is the newest sequence number that all feeds have: it is stored after what it vouches for was published.
+	place atomic.Uint64
+	over  atomic.Pointer[error] // why it ended; nil while it lasts; set before all are woken
+
+	// Guarded by Hub.mu.
+	picture *picture
+	feeds   map[string]*feed   // by Filter.Key
+	named   map[string][]*feed // by server, those whose filter names its servers
+	wide    []*feed            // the others
+}
+
+func (l *life) id(seq uint64) event.ID {
+	if seq == 0 {
+		return event.ID{}
+	}
+	return event.ID{Epoch: l.epoch, Seq: seq}
+}
+
+// New returns a Hub for the log. It does nothing until Run.
+func New(log journal.Log, o Options) *Hub {
+	o = o.withDefaults()
+	return &Hub{log: log, o: o, ready: make(chan struct{}), readers: make(chan struct{}, o.Readers)}
+}
+
+// Ready is closed when the picture was made for the first time and Subscribe works.
+func (h *Hub) Ready() <-chan struct{} { return h.ready }
+
+// Run makes the picture from the record and then hands out each event as it is recorded, until ctx ends or the log fails. It
+// returns ctx's error or the log's, wrapped, when all that it started has stopped; from then on cursors get ErrClosed after
+// what was published. It may be called once.
+func (h *Hub) Run(ctx context.Context) error {
+	if h.running.Swap(true) {
+		return errors.New("hub: Run called twice")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { h.sweep(ctx) })
+	err := h.run(ctx)
+	cancel()
+	sweeper.Wait()
+
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.end(ErrClosed)
+	h.crowds.Wait()
+	return err
+}
+
+// errAnew is what the loop's Tail ends with when an event can't follow the last one in this life.
+var errAnew = errors.New("the log began anew")
+
+func (h *Hub) run(ctx context.Context) error {
+	idle := 0 // lives in a row that ended before they brought an event
+	for {
+		l, err := h.begin(ctx)
+		if err != nil && !errors.Is(err, journal.ErrGone) {
+			return fmt.Errorf("hub: read the record: %w", err)
+		}
+		if err == nil {
+			err = h.log.Tail(ctx, l.id(l.place.Load()), func(batch []event.Event) error {
+				idle = 0
+				return h.apply(l, batch)
+			})
+			if !errors.Is(err, journal.ErrGone) && !errors.Is(err, errAnew) {
+				return fmt.Errorf("hub: tail the record: %w", err)
+			}
+		}
+		if idle++; idle > 3 {
+			return fmt.Errorf("hub: tail the record: %w", err)
+		}
+		h.end(ErrReset)
+	}
+}
+
+// begin reads the whole record into a picture and starts a life with it.
+func (h *Hub) begin(ctx context.Context) (*life, error) {
+	bounds, err := h.log.Bounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &life{
+		epoch:   bounds.Epoch,
+		picture: newPicture(h.o.Lines, h.o.MaxServers),
+		feeds:   make(map[string]*feed),
+		named:   make(map[string][]*feed),
+	}
+	q := journal.Query{Limit: journal.MaxLimit, AcrossTrimmed: true}
+	for {
+		page, err := h.log.Read(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.Events {
+			h.frame = event.AppendFrame(h.frame[:0], e)
+			l.picture.fold(e, h.frame)
+		}
+		q.After = page.Next
+		if !page.More {
+			break
+		}
+	}
+	if !q.After.IsZero() {
+		l.epoch = q.After.Epoch
+	}
+	l.place.Store(q.After.Seq)
+
+	h.mu.Lock()
+	h.life = l
+	h.mu.Unlock()
+	select {
+	case <-h.ready:
+	default:
+		close(h.ready)
+	}
+	return l, nil
+}
+
+// end ends the present life, if there is one: its cursors get what was published, and then err.
+func (h *Hub) end(err error) {
+	h.mu.Lock()
+	l := h.life
+	h.life = nil
+	h.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.over.Store(&err)
+	for _, f := range l.feeds { // nobody adds any more: Subscribe looks at h.life under the lock
+		f.ring(&h.crowds)
+	}
+}
+
+// applyEvents is how many events are handed out before cursors see them and newcomers get their turn at the lock.
+const applyEvents = 128
+
+// apply encodes each event once and appends it to the feeds it passes. It never waits for a cursor.
+func (h *Hub) apply(l *life, batch []event.Event) error {
+	for len(batch) > 0 {
+		n := min(len(batch), applyEvents)
+		err := h.applyPart(l, batch[:n])
+		for i, f := range h.dirty {
+			f.ring(&h.crowds)
+			h.dirty[i] = nil
+		}
+		h.dirty = h.dirty[:0]
+		if err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+func (h *Hub) applyPart(l *life, part []event.Event) (err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	place := l.place.Load()
+	for _, e := range part {
+		if e.ID.Epoch != l.epoch || e.ID.Seq <= place {
+			err = fmt.Errorf("%w: %s after %s", errAnew, e.ID, l.id(place))
+			break
+		}
+		if e.ID.Seq != place+1 {
+			// Retention took events that the loop had not seen: places rise by one.
+			for _, f := range l.feeds {
+				h.mark(f)
+				f.sever(e.ID.Seq)
+			}
+		}
+		place = e.ID.Seq
+		h.frame = event.AppendFrame(h.frame[:0], e)
+		l.picture.fold(e, h.frame)
+		for _, f := range l.named[e.Server] {
+			if f.filter.MatchType(e.Type) {
+				h.add(f, place)
+			}
+		}
+		for _, f := range l.wide {
+			if f.filter.Match(e.Server, e.Type) {
+				h.add(f, place)
+			}
+		}
+	}
+	limit := h.feedLimit(l)
+	for _, f := range h.dirty {
+		f.publish(limit)
+	}
+	l.place.Store(place)
+	return err
+}
+
+func (h *Hub) add(f *feed, seq uint64) {
+	h.mark(f)
+	f.add(seq, h.frame, h.o.ChunkBytes)
+}
+
+func (h *Hub) mark(f *feed) {
+	if !f.dirty {
+		f.dirty = true
+		h.dirty = append(h.dirty, f)
+	}
+}
+
+// feedLimit returns how much each feed may keep now.
+func (h *Hub) feedLimit(l *life) int {
+	share := h.o.Memory / max(1, len(l.feeds))
+	return min(h.o.FeedBytes, max(share, 2*h.o.ChunkBytes))
+}
+
+// Picture returns the present picture of what the filter passes. It is empty, its Place zero, while the hub is not ready.
+func (h *Hub) Picture(f event.Filter) Picture {
+	entries, place := h.collect(f)
+	entries = inOrder(entries)
+	p := Picture{Place: place, Events: make([]event.Event, len(entries)), frames: make([][]byte, len(entries))}
+	for i, e := range entries {
+		p.Events[i], p.frames[i] = e.event, e.frame
+	}
+	return p
+}
+
+func (h *Hub) collect(f event.Filter) ([]entry, event.ID) {
+	h.gather.Lock()
+	defer h.gather.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.life
+	if l == nil {
+		return nil, event.ID{}
+	}
+	return l.picture.collect(f), l.id(l.place.Load())
+}

@@ -1,0 +1,157 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// Mode says how a stream starts, in the words of stream:sync.
+type Mode string
+
+const (
+	Fresh   Mode = "fresh"   // with the picture
+	Resumed Mode = "resumed" // with exactly what came after the place the client gave
+	Reset   Mode = "reset"   // with the picture, since the place the client gave means nothing here
+)
+
+// Start says how a cursor starts.
+type Start struct {
+	Mode   Mode
+	Place  event.ID           // where the cursor has caught up: what it hands out after this place is live; zero in an empty log
+	After  event.ID           // the place asked for; zero when fresh
+	Reason journal.GoneReason // for Reset: journal.GoneEpoch or journal.GoneAhead
+}
+
+// Subscribe returns a cursor over what the filter passes. With a zero place it hands out the present picture and then
+// everything after it; with a place, exactly what comes after that place; with a place of another life of the log, or one
+// that is ahead of it, the same as with a zero place, and Start says so. Close the cursor when done with it.
+//
+// It does no I/O, except that it asks the log for its newest place when the one given is newer than the hub has seen: a
+// publisher may know a place sooner than the hub does. It returns ErrNotReady, ErrClosed, or an error of the log.
+func (h *Hub) Subscribe(ctx context.Context, f event.Filter, after event.ID) (*Cursor, error) {
+	l, fd, err := h.feedFor(f)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cursor{hub: h, life: l, feed: fd, start: Start{Mode: Resumed, After: after}}
+	place := l.place.Load()
+	switch {
+	case after.IsZero():
+		c.start.Mode = Fresh
+	case after.Epoch != l.epoch:
+		c.start.Mode, c.start.Reason = Reset, journal.GoneEpoch
+	case after.Seq > place:
+		b, err := h.log.Bounds(ctx)
+		if err != nil {
+			c.Close()
+			return nil, fmt.Errorf("hub: subscribe: %w", err)
+		}
+		if after.Epoch != b.Epoch || after.Seq > b.Head.Seq {
+			c.start.Mode, c.start.Reason = Reset, journal.GoneAhead
+		}
+	}
+	if c.start.Mode == Resumed {
+		c.start.Place = l.id(max(place, after.Seq))
+		c.at = after.Seq
+		c.mode = behind
+		c.join()
+		return c, nil
+	}
+	s := h.snapshot(l, fd)
+	c.start.Place = l.id(s.place)
+	c.at = s.place
+	c.mode, c.source, c.then = inPicture, &s.body, s.then
+	c.settle()
+	return c, nil
+}
+
+// feedFor returns the feed of the filter, made if need be, with one reference more.
+func (h *Hub) feedFor(f event.Filter) (*life, *feed, error) {
+	key := f.Key()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.life
+	switch {
+	case h.closed:
+		return nil, nil, ErrClosed
+	case l == nil:
+		return nil, nil, ErrNotReady
+	}
+	fd := l.feeds[key]
+	if fd == nil {
+		fd = newFeed(f, l.place.Load())
+		l.feeds[key] = fd
+		if named := f.Exact(); named != nil {
+			for _, server := range named {
+				l.named[server] = append(l.named[server], fd)
+			}
+		} else {
+			l.wide = append(l.wide, fd)
+		}
+	}
+	fd.refs++
+	return l, fd, nil
+}
+
+// release gives back a reference.
+func (h *Hub) release(f *feed) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f.refs--; f.refs == 0 {
+		f.idle = time.Now()
+	}
+}
+
+// sweep forgets feeds that have had no cursor for Linger, and trims those that keep more than their share, until ctx ends.
+func (h *Hub) sweep(ctx context.Context) {
+	tick := time.NewTicker(max(h.o.Linger/2, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			h.sweepOnce(now)
+		}
+	}
+}
+
+func (h *Hub) sweepOnce(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.life
+	if l == nil {
+		return
+	}
+	limit := h.feedLimit(l)
+	for key, f := range l.feeds {
+		if f.refs > 0 || now.Sub(f.idle) < h.o.Linger {
+			f.evict(limit)
+			continue
+		}
+		delete(l.feeds, key)
+		named := f.filter.Exact()
+		for _, server := range named {
+			l.named[server] = without(l.named[server], f)
+			if len(l.named[server]) == 0 {
+				delete(l.named, server)
+			}
+		}
+		if named == nil {
+			l.wide = without(l.wide, f)
+		}
+	}
+}
+
+// without removes f, and does not keep the order: an event goes to each of its feeds, first or last.
+func without(feeds []*feed, f *feed) []*feed {
+	i := slices.Index(feeds, f)
+	last := len(feeds) - 1
+	feeds[i], feeds[last] = feeds[last], nil
+	return feeds[:last]
+}
