@@ -1,0 +1,118 @@
+package httpsource_test
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/shared/feed"
+	"github.com/mcp-cloud/telltale/shared/feed/httpsource"
+)
+
+func TestMain(m *testing.M) {
+	// In Wasm, the goroutine that brings JavaScript's events to Go is the runtime's own.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
+
+func TestAsksAsTold(t *testing.T) {
+	var got *http.Request
+	var body string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		got, body = r, string(b)
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+		fmt.Fprint(w, `{"title":"Slow down"}`)
+	}))
+	defer srv.Close()
+	s := &httpsource.Source{
+		URL: srv.URL + "/api/events?types=server:*", Method: "POST", Client: srv.Client(),
+		Header: http.Header{"Authorization": {"Bearer x"}, "Last-Event-Id": {"not mine"}},
+		Body:   func() io.Reader { return strings.NewReader("which") },
+	}
+	for _, last := range []string{"", "a.5"} {
+		answer, err := s.Open(t.Context(), feed.Request{LastEventID: last})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		for _, c := range []struct{ what, got, want string }{
+			{"method", got.Method, "POST"},
+			{"query", got.URL.RawQuery, "types=server:*"},
+			{"body", body, "which"},
+			{"Accept", got.Header.Get("Accept"), "text/event-stream"},
+			{"Authorization", got.Header.Get("Authorization"), "Bearer x"},
+			{"Last-Event-ID", strings.Join(got.Header.Values("Last-Event-ID"), "|"), last},
+			{"type", answer.ContentType, "application/problem+json"},
+			{"Retry-After", answer.RetryAfter, "7"},
+			{"status", fmt.Sprint(answer.Status), "429"},
+		} {
+			if c.got != c.want {
+				t.Errorf("%s: got %q, want %q", c.what, c.got, c.want)
+			}
+		}
+	}
+}
+
+// The whole road, as `telltale tail` goes it: a server that cuts the connection after each event, compressed or not.
+func TestFollowsARealServer(t *testing.T) {
+	for _, compressed := range []bool{false, true} {
+		t.Run(fmt.Sprint("gzip ", compressed), func(t *testing.T) {
+			const total = 3
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				var out io.Writer = w
+				flush := func() { _ = http.NewResponseController(w).Flush() }
+				if compressed {
+					w.Header().Set("Content-Encoding", "gzip")
+					z := gzip.NewWriter(w)
+					out, flush = z, func() { _ = z.Flush(); _ = http.NewResponseController(w).Flush() }
+				}
+				place, mode := event.ID{Epoch: 10, Seq: 1}, event.SyncFresh
+				if last, err := event.ParseID(r.Header.Get("Last-Event-ID")); err == nil {
+					place, mode = event.ID{Epoch: 10, Seq: last.Seq + 1}, event.SyncResumed
+				}
+				b, _ := event.StreamSync.AppendFrame([]byte("retry: 1\n\n"), event.ID{}, event.Sync{Mode: mode, Place: place, HeartbeatMs: 15000})
+				b = event.AppendFrame(b, event.Event{ID: place, Type: "x:y", Data: fmt.Appendf(nil, `{"timestamp":"2026-11-22T12:00:00.000Z","serverId":"s","n":%d}`, place.Seq)})
+				b, _ = event.StreamHeartbeat.AppendFrame(b, place, event.Heartbeat{Place: place})
+				_, _ = out.Write(b)
+				flush()
+				if place.Seq == total {
+					<-r.Context().Done()
+				}
+			}))
+			defer srv.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			var got []string
+			c := feed.Client{
+				Source:  &httpsource.Source{URL: srv.URL, Client: srv.Client()},
+				Backoff: feed.Backoff{Min: 1, Max: 1},
+				Handle: func(b feed.Batch) {
+					for _, e := range b.Events {
+						if e.Class() != event.Control {
+							got = append(got, e.ID.String())
+						}
+					}
+					if len(got) == total {
+						cancel()
+					}
+				},
+			}
+			if err := c.Run(ctx); err != context.Canceled {
+				t.Fatal(err)
+			}
+			if got := strings.Join(got, " "); got != "a.1 a.2 a.3" {
+				t.Errorf("got %s, want a.1 a.2 a.3", got)
+			}
+		})
+	}
+}
