@@ -1,0 +1,86 @@
+// Telltale's service worker. It keeps the app's shell so that the page opens without a network, and touches nothing else:
+// streams and the API never pass through it (Firefox cuts a stream that a worker answers).
+//
+// The two placeholders are filled in by go-app: the version of the build, and the list of the shell's files.
+const version = "{{.Version}}";
+const listed = {{.ResourcesToCache}};
+
+const cacheName = "telltale-" + version;
+const page = "/";
+
+// go-app resolves "/" to "" behind an empty prefix. Addresses are compared as paths, so that an absolute and a relative
+// spelling of one file are one entry; what another origin serves is not the shell.
+const shell = new Set([page, ...listed
+  .map((u) => new URL(u || page, self.location.origin))
+  .filter((u) => u.origin === self.location.origin)
+  .map((u) => u.pathname + u.search)]);
+
+// All of the shell or nothing: a worker that could not fetch every file is not installed, and the one before it stays.
+// "no-cache" asks the server whether the copy the page has just loaded is still good, and does not load it twice.
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches.open(cacheName).then((cache) =>
+      cache.addAll([...shell].map((u) => new Request(u, { cache: "no-cache" })))));
+});
+
+// A new worker waits until every page of the old one is closed, or until a reader asks for it (see "message"): nobody is
+// reloaded while reading. The first one leaves the page it was installed by alone, which has all it needs; it answers from
+// the next navigation on.
+self.addEventListener("activate", (event) => {
+  event.waitUntil((async () => {
+    for (const key of await caches.keys()) {
+      if (key !== cacheName) await caches.delete(key);
+    }
+  })());
+});
+
+self.addEventListener("message", (event) => {
+  if (event.data && event.data.type === "skipWaiting") event.waitUntil(self.skipWaiting());
+});
+
+self.addEventListener("fetch", (event) => {
+  const request = event.request;
+  if (request.method !== "GET") return;
+  const url = new URL(request.url);
+  if (url.origin !== self.location.origin) return;
+  if (url.pathname.startsWith("/api/") || url.pathname === "/healthz" || url.pathname === "/readyz") return;
+
+  if (request.mode === "navigate") {
+    event.respondWith(navigate(event, url));
+  } else if (shell.has(url.pathname + url.search)) {
+    event.respondWith(fromShell(request));
+  }
+});
+
+// A page comes from the network when there is one, since it carries the current picture. Without one, or when what answers is
+// a proxy in front of a server that is down, any route shows the cached page: the app reads the route itself.
+async function navigate(event, url) {
+  try {
+    const response = await fetch(event.request);
+    if (response.status < 500) {
+      if (response.ok && url.pathname === page && url.search === "") event.waitUntil(keep(response.clone()));
+      return response;
+    }
+    return (await cachedPage()) || response;
+  } catch (error) {
+    const cached = await cachedPage();
+    if (cached) return cached;
+    throw error;
+  }
+}
+
+async function cachedPage() {
+  const cache = await caches.open(cacheName);
+  return cache.match(page);
+}
+
+// The start page is kept as it was last seen, so that an offline start shows the newest picture there is.
+async function keep(response) {
+  const cache = await caches.open(cacheName);
+  await cache.put(page, response);
+}
+
+async function fromShell(request) {
+  const cache = await caches.open(cacheName);
+  return (await cache.match(request)) || fetch(request);
+}

@@ -1,0 +1,96 @@
+package browser
+
+import "syscall/js"
+
+// Online reports whether the browser believes to have a network. It may be wrong in both ways.
+func Online() bool {
+	navigator := js.Global().Get("navigator")
+	if !navigator.Truthy() {
+		return true
+	}
+	v := navigator.Get("onLine")
+	return v.Type() != js.TypeBoolean || v.Bool()
+}
+
+// OnNetwork calls f when the browser finds or loses its network. Remove ends that and releases what it holds.
+func OnNetwork(f func(online bool)) (remove func()) {
+	window := js.Global()
+	on := listen(window, "online", func() { f(true) })
+	off := listen(window, "offline", func() { f(false) })
+	return func() { on(); off() }
+}
+
+// OnWake calls f when the page is seen again: it became visible, was taken from the back-forward cache, or was thawed.
+// Timers may have slept through the time before. Remove ends that and releases what it holds.
+func OnWake(f func()) (remove func()) {
+	window, document := js.Global(), js.Global().Get("document")
+	removes := []func(){
+		listen(window, "pageshow", f),
+		listen(document, "resume", f),
+		listen(document, "visibilitychange", func() {
+			if !document.Get("hidden").Truthy() {
+				f()
+			}
+		}),
+	}
+	return func() {
+		for _, remove := range removes {
+			remove()
+		}
+	}
+}
+
+// listen calls f at each such event. f must not wait for anything.
+func listen(target js.Value, event string, f func()) (remove func()) {
+	if !target.Truthy() || !target.Get("addEventListener").Truthy() { // a worker, or node
+		return func() {}
+	}
+	callback := js.FuncOf(func(js.Value, []js.Value) any {
+		f()
+		return nil
+	})
+	target.Call("addEventListener", event, callback)
+	return func() {
+		target.Call("removeEventListener", event, callback)
+		callback.Release()
+	}
+}
+
+// Picture returns the stream text that the prerendered page carries in <script type="text/event-stream" id="picture">, or
+// nothing. Ask before the app takes the page over, which throws it away.
+func Picture() []byte {
+	document := js.Global().Get("document")
+	if !document.Truthy() {
+		return nil
+	}
+	script := document.Call("getElementById", "picture")
+	if !script.Truthy() {
+		return nil
+	}
+	return []byte(script.Get("textContent").String())
+}
+
+// Stored returns what Store kept under the key, in this browser, for this origin; "" when there is nothing, or the browser
+// keeps nothing.
+func Stored(key string) (value string) {
+	defer forgive()
+	if v := js.Global().Get("localStorage").Call("getItem", key); v.Type() == js.TypeString {
+		return v.String()
+	}
+	return ""
+}
+
+// Store keeps the value under the key, where the browser lets us.
+func Store(key, value string) {
+	defer forgive()
+	js.Global().Get("localStorage").Call("setItem", key, value)
+}
+
+// forgive ends the panic of a JavaScript exception, or of a missing object: storage may be full, forbidden or not there.
+func forgive() {
+	switch e := recover().(type) {
+	case nil, js.Error, *js.ValueError:
+	default:
+		panic(e)
+	}
+}

@@ -1,0 +1,21 @@
+//go:build !js
+
+package browser
+
+// Online reports that there is a network.
+func Online() bool { return true }
+
+// OnNetwork calls f never.
+func OnNetwork(func(online bool)) (remove func()) { return func() {} }
+
+// OnWake calls f never.
+func OnWake(func()) (remove func()) { return func() {} }
+
+// Picture returns nothing.
+func Picture() []byte { return nil }
+
+// Stored returns nothing.
+func Stored(string) string { return "" }
+
+// Store does nothing.
+func Store(key, value string) {}

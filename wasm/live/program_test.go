@@ -1,0 +1,331 @@
+package live
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/shared/feed"
+	"github.com/mcp-cloud/telltale/shared/sse"
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
+func TestMain(m *testing.M) {
+	// In Wasm, the goroutine that brings JavaScript's events to Go is the runtime's own.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent"))
+}
+
+// source is a server whose log has the events so far, and to which more can be published.
+type source struct {
+	mu      sync.Mutex
+	refuse  bool
+	asked   []string
+	hungUp  int
+	streams []*io.PipeWriter
+	log     []event.Event
+}
+
+func (s *source) Open(ctx context.Context, r feed.Request) (*feed.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.LastEventID)
+	if s.refuse {
+		return &feed.Response{Status: 403, Body: io.NopCloser(strings.NewReader(""))}, nil
+	}
+	pr, pw := io.Pipe()
+	context.AfterFunc(ctx, func() {
+		pr.CloseWithError(ctx.Err())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.hungUp++
+	})
+	b := s.picture(r.LastEventID)
+	go func() { _, _ = pw.Write(b) }()
+	s.streams = append(s.streams, pw)
+	return &feed.Response{Status: 200, ContentType: sse.ContentType, Body: pr}, nil
+}
+
+// picture is what a stream begins with: all events after the place.
+func (s *source) picture(last string) []byte {
+	sync := event.Sync{Mode: event.SyncFresh, HeartbeatMs: 15_000, ServerTime: time.Now()}
+	after, err := event.ParseID(last)
+	if err == nil {
+		sync.Mode = event.SyncResumed
+	}
+	head := event.ID{}
+	if n := len(s.log); n > 0 {
+		head = s.log[n-1].ID
+	}
+	sync.Place = head
+	b, _ := event.StreamSync.AppendFrame(nil, event.ID{}, sync)
+	for _, e := range s.log {
+		if e.ID.Seq > after.Seq {
+			b = event.AppendFrame(b, e)
+		}
+	}
+	b, _ = event.StreamHeartbeat.AppendFrame(b, head, event.Heartbeat{ServerTime: time.Now(), Place: head})
+	return b
+}
+
+func (s *source) publish(t *testing.T, d event.Draft) {
+	t.Helper()
+	e, err := d.Event("web-1", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.ID = event.ID{Epoch: 1, Seq: uint64(len(s.log)) + 1}
+	s.log = append(s.log, e)
+	for _, w := range s.streams {
+		_, _ = w.Write(event.AppendFrame(nil, e))
+	}
+}
+
+func (s *source) state() (asked string, hungUp int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.asked, ","), s.hungUp
+}
+
+// screen is what the browser's animation frames are to a Program: a frame comes when show says so.
+type screen struct {
+	draw     func()
+	mu       sync.Mutex
+	pending  bool
+	requests int
+	open     int
+}
+
+func (s *screen) Request() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending = true
+	s.requests++
+}
+
+func (s *screen) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending = false
+	s.open--
+}
+
+func (s *screen) show() {
+	s.mu.Lock()
+	due := s.pending
+	s.pending = false
+	s.mu.Unlock()
+	if due {
+		s.draw()
+	}
+}
+
+func program(src *source, picture []byte) (*Program, *screen) {
+	sc := &screen{}
+	p := New(src, picture)
+	p.frames = func(draw func()) frames {
+		sc.draw = draw
+		sc.open++
+		return sc
+	}
+	return p, sc
+}
+
+var busy = event.Draft{Type: "server:busy"}
+
+func TestFoldsAtOnceAndPaintsOncePerFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		src.publish(t, event.Draft{Type: "server:online"})
+		p, sc := program(src, nil)
+		var painted []string
+		detach := p.Attach(func(m *model.Model, _ time.Time) {
+			painted = append(painted, m.Server("web-1").Status.State.String())
+		})
+		synctest.Wait()
+		sc.show()
+		for range 100 { // while no frame comes, as on a hidden page
+			src.publish(t, busy)
+		}
+		synctest.Wait()
+		p.View(func(m *model.Model, _ time.Time) {
+			if s := m.Server("web-1"); s.Status.State != model.Busy || m.Place.Seq != 101 || m.Link.Phase != feed.Live {
+				t.Errorf("got %v at %v, %v, want what was published, at once", s.Status.State, m.Place, m.Link.Phase)
+			}
+		})
+		sc.show()
+		sc.show()
+		if got := strings.Join(painted, " "); got != "online busy" {
+			t.Errorf("painted %q, want each change once, and none twice", got)
+		}
+		time.Sleep(agesEvery)
+		synctest.Wait()
+		sc.show()
+		if len(painted) != 3 {
+			t.Error("ages did not go on when nothing came")
+		}
+		detach()
+		detach()
+		src.publish(t, busy)
+		synctest.Wait()
+		sc.show()
+		if len(painted) != 3 {
+			t.Error("painted after detach")
+		}
+		p.Stop()
+		if sc.open != 0 {
+			t.Errorf("%d animation frames left open", sc.open)
+		}
+	})
+}
+
+func TestTheStreamOutlivesAChangeOfScreens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		src.publish(t, busy)
+		p, sc := program(src, nil)
+		nothing := func(*model.Model, time.Time) {}
+		detach := p.Attach(nothing)
+		synctest.Wait()
+		detach()
+		detach = p.Attach(nothing)
+		time.Sleep(5 * linger)
+		if asked, hungUp := src.state(); asked != "" || hungUp != 0 {
+			t.Errorf("asked for %q and hung up %d times, want one connection", asked, hungUp)
+		}
+
+		// Left for good, it ends; and comes back where it was.
+		detach()
+		time.Sleep(linger)
+		synctest.Wait()
+		if _, hungUp := src.state(); hungUp != 1 || sc.open != 0 {
+			t.Errorf("hung up %d times, %d frames open, want 1 and 0", hungUp, sc.open)
+		}
+		src.publish(t, busy)
+		detach = p.Attach(nothing)
+		synctest.Wait()
+		p.View(func(m *model.Model, _ time.Time) {
+			if m.Place.Seq != 2 || m.Type("server:busy").Count != 2 {
+				t.Errorf("at %v with %d events, want 2 and 2", m.Place, m.Type("server:busy").Count)
+			}
+		})
+		if asked, _ := src.state(); asked != ",1.1" {
+			t.Errorf("asked for %q, want nothing and then 1.1", asked)
+		}
+		detach()
+		p.Stop()
+		p.Stop()
+	})
+}
+
+func TestBeginsWithThePictureOfThePage(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		age   time.Duration
+		asked string
+	}{
+		{"fresh", 5 * time.Second, "1.1"},
+		{"old", time.Hour, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := &source{}
+				src.publish(t, event.Draft{Type: "logs:app", Data: []byte(`{"message":"one"}`)})
+				picture := src.picture("")
+				time.Sleep(tt.age)
+				src.publish(t, event.Draft{Type: "logs:app", Data: []byte(`{"message":"two"}`)})
+				p, _ := program(src, picture)
+				p.View(func(m *model.Model, now time.Time) {
+					s := m.Server("web-1")
+					if s == nil || m.Link.Picture.IsZero() {
+						t.Fatal("the picture is not shown")
+					}
+					if aged := m.Aged(s, now); aged != (tt.asked == "") {
+						t.Errorf("aged: got %v", aged)
+					}
+				})
+				detach := p.Attach(func(*model.Model, time.Time) {})
+				synctest.Wait()
+				if asked, _ := src.state(); asked != tt.asked {
+					t.Errorf("asked for %q, want %q", asked, tt.asked)
+				}
+				p.View(func(m *model.Model, _ time.Time) {
+					from, end := m.Log.Span()
+					var got []string
+					for i := from; i < end; i++ {
+						got = append(got, m.Log.At(i).Message)
+					}
+					if got := strings.Join(got, " "); got != "one two" {
+						t.Errorf("log: got %q, want each line once", got)
+					}
+				})
+				detach()
+				p.Stop()
+			})
+		})
+	}
+	t.Run("broken", func(t *testing.T) {
+		p, _ := program(&source{}, []byte("event: server:online\ndata: {}\n\n"))
+		p.View(func(m *model.Model, _ time.Time) {
+			if len(m.Servers()) != 0 || !m.Link.Picture.IsZero() {
+				t.Error("half a picture is shown")
+			}
+		})
+	})
+}
+
+func TestRefusedAsksAgainOnlyWhenTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{refuse: true}
+		p, _ := program(src, nil)
+		detach := p.Attach(func(*model.Model, time.Time) {})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		phase := func() (phase feed.Phase) {
+			p.View(func(m *model.Model, _ time.Time) { phase = m.Link.Phase })
+			return phase
+		}
+		if len(src.asked) != 1 || phase() != feed.Refused {
+			t.Errorf("asked %d times, %v, want once, refused", len(src.asked), phase())
+		}
+		src.refuse = false
+		p.Retry()
+		synctest.Wait()
+		if len(src.asked) != 2 || phase() != feed.Live {
+			t.Errorf("asked %d times, %v, want twice, live", len(src.asked), phase())
+		}
+		detach()
+		p.Stop()
+	})
+}
+
+func TestAttachWhileEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		p, _ := program(src, nil)
+		for range 20 {
+			detach := p.Attach(func(*model.Model, time.Time) {})
+			synctest.Wait()
+			detach()
+			time.Sleep(linger) // the stream ends just as the next is attached
+			detach = p.Attach(func(*model.Model, time.Time) {})
+			time.Sleep(time.Second)
+			synctest.Wait()
+			p.View(func(m *model.Model, _ time.Time) {
+				if m.Link.Phase != feed.Live {
+					t.Fatalf("attached and %v, want live", m.Link.Phase)
+				}
+			})
+			detach()
+			p.Stop()
+		}
+	})
+}

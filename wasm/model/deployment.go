@@ -1,0 +1,58 @@
+package model
+
+import (
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// Stage is how far a deployment is, named for the newest event about it.
+type Stage uint8
+
+const (
+	DeployStarted Stage = iota
+	DeployBuilding
+	DeployProvisioning
+	DeployReady
+	DeployCompleted
+	DeployFailed
+	NumStages = iota
+)
+
+var stageNames = [NumStages]string{"started", "building", "provisioning", "ready", "completed", "failed"}
+
+func (s Stage) String() string {
+	if int(s) < NumStages {
+		return stageNames[s]
+	}
+	return "unknown"
+}
+
+// Deployment is one rollout, put together from its events. Fields no event carried are zero. Events are of one deployment
+// when they share the payload's id; those without a shared one belong to the deployment under way on their server, and
+// deployment:started begins a new one.
+type Deployment struct {
+	ID      string // the id its first event carried
+	Server  string
+	Stage   Stage
+	Began   time.Time            // time of its first event that we know
+	Changed time.Time            // time of its newest
+	Reached [NumStages]time.Time // when each stage began; zero: not heard of
+	Place   event.ID             // of its newest event
+
+	Version  string
+	Progress float64 // percent of the building stage, 0 to 100; NaN when not said
+	Step     string  // what is being done, in the publisher's words
+	Resource string  // provisioning: what is being provisioned
+	Region   string
+	URL      string
+	User     string
+	Template string
+	Error    string        // failed
+	FailedAt string        // failed: the stage it stopped in, in the publisher's words
+	Logs     []string      // failed: its last lines, at most 20
+	Took     time.Duration // completed: as the publisher counted it; else Ended minus Began when both are known
+}
+
+// Ended reports whether nothing more is to come.
+func (d *Deployment) Ended() bool { return d.Stage == DeployCompleted || d.Stage == DeployFailed }

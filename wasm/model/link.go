@@ -1,0 +1,101 @@
+package model
+
+import (
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/feed"
+)
+
+// Stretch is a time during which the link stayed in one phase.
+type Stretch struct {
+	Phase feed.Phase
+	From  time.Time // local clock
+	To    time.Time // zero: it is going on
+}
+
+// Break is an interruption of the link: from the last moment it was fresh to the moment it was live again.
+type Break struct {
+	From, To time.Time // local clock; To is zero while it goes on
+	Reason   string    // as feed.State says it
+	Tries    int       // connections tried
+	Fetched  uint64    // missed events that came in afterwards
+	Lost     bool      // part of what was missed can't be had any more, or the log began anew
+}
+
+// Link is the connection as the page shows it.
+type Link struct {
+	feed.State
+	Account feed.Account
+
+	// Picture is the time, by the server's clock, of the prerendered picture the page began with; zero when it began
+	// with nothing.
+	Picture time.Time
+	// Thread is the last 30 minutes, oldest first; at most MaxThread.
+	Thread []Stretch
+	// Breaks are the newest interruptions, oldest first; at most MaxBreaks. One may be going on.
+	Breaks []Break
+	// Gaps are the newest announcements of what is not here, oldest first; at most MaxBreaks.
+	Gaps []Gap
+	// ResetAt is when the log last began anew while this page watched, local clock; zero: never.
+	ResetAt time.Time
+}
+
+// threadSpan is how far back the Thread goes.
+const threadSpan = 30 * time.Minute
+
+// link folds in the state of the connection.
+func (m *Model) link(b feed.Batch) {
+	l := &m.Link
+	was, now := l.Phase, b.State.Phase
+	l.State, l.Account = b.State, b.Account
+	if was == now {
+		if br := l.open(); br != nil {
+			br.Tries = max(br.Tries, b.State.Failures+1)
+		}
+		return
+	}
+	m.Shape++
+	since := b.State.Since
+	if was.Fresh() && !now.Fresh() && !b.State.Lost.IsZero() {
+		since = b.State.Lost // it was lost when it was last heard, not when that was noticed
+	}
+	if n := len(l.Thread); n > 0 {
+		if last := l.Thread[n-1].From; since.Before(last) {
+			since = last
+		}
+		l.Thread[n-1].To = since
+	}
+	l.Thread = tail(append(l.Thread, Stretch{Phase: now, From: since}), MaxThread)
+	for len(l.Thread) > 1 && b.At.Sub(l.Thread[0].To) > threadSpan {
+		l.Thread = l.Thread[1:]
+	}
+
+	br := l.open()
+	switch {
+	case now == feed.Live:
+		if br != nil {
+			br.To = b.At
+		}
+	case was == feed.Live && now == feed.CatchingUp:
+		l.Breaks = tail(append(l.Breaks, Break{From: since, Reason: "the server's log began anew", Lost: true}), MaxBreaks)
+	case was.Fresh() && br == nil:
+		reason := b.State.Reason
+		if now == feed.Idle {
+			reason = "this page stopped listening"
+		}
+		l.Breaks = tail(append(l.Breaks, Break{From: since, Reason: reason, Tries: 1}), MaxBreaks)
+	case br != nil:
+		br.Tries = max(br.Tries, b.State.Failures+1)
+		if br.Reason == "" {
+			br.Reason = b.State.Reason
+		}
+	}
+}
+
+// open returns the interruption that is going on, or nil.
+func (l *Link) open() *Break {
+	if n := len(l.Breaks); n > 0 && l.Breaks[n-1].To.IsZero() {
+		return &l.Breaks[n-1]
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package model
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/feed"
+)
+
+func TestAged(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		w.pass(time.Second)
+		w.say("measured", "metrics:cpu", `{"usage":1}`)
+	}
+	w.say("measured", "server:online", "")
+	w.say("gone", "metrics:cpu", `{"usage":1}`)
+	w.pass(time.Second)
+	w.say("gone", "metrics:cpu", `{"usage":1}`)
+	w.say("gone", "server:offline", "")
+	w.say("silent", "server:online", "")
+	aged := func(after time.Duration) (s string) {
+		for _, id := range []string{"measured", "gone", "silent"} {
+			if w.m.Aged(w.m.Server(id), w.now.Add(after)) {
+				s += id + " "
+			}
+		}
+		return s
+	}
+	equal(t, "live", aged(0), "")
+	equal(t, "two intervals without a word", aged(10*time.Second), "measured ")
+	w.link(feed.CatchingUp)
+	equal(t, "catching up", aged(time.Hour), "")
+	w.link(feed.Reconnecting)
+	equal(t, "not live", aged(0), "measured gone silent ")
+}
+
+func TestAWrongClockDoesNotAge(t *testing.T) {
+	w := newWorld(t)
+	for i := range 3 {
+		w.pass(time.Second)
+		past := noon.Add(time.Duration(i)*time.Second - 3*time.Hour)
+		w.say("s", "metrics:cpu", `{"usage":1,"timestamp":"`+past.Format(time.RFC3339)+`"}`)
+	}
+	w.say("s", "server:online", "")
+	equal(t, "aged", w.m.Aged(w.m.Server("s"), w.now), false)
+}
+
+func TestTheServersClock(t *testing.T) {
+	w := newWorld(t)
+	ahead := func(d time.Duration) string {
+		return `{"serverTime":"` + w.now.Add(d).UTC().Format(time.RFC3339Nano) + `"}`
+	}
+	for _, late := range []time.Duration{80, 20, 900, 40, 55, 60, 70, 90} {
+		w.pass(15 * time.Second)
+		w.control("stream:heartbeat", ahead(time.Minute-late*time.Millisecond))
+	}
+	equal(t, "skew", w.m.Skew(), time.Minute-20*time.Millisecond)
+	equal(t, "now", w.m.Now(w.now), w.now.Add(w.m.Skew()))
+}
+
+func TestLinkKeepsItsHistory(t *testing.T) {
+	w := newWorld(t)
+	w.pass(10 * time.Minute)
+	w.state.Heard = w.now
+	w.state.Lost = w.now
+	w.pass(30 * time.Second) // silent, and noticed only now
+	w.state.Reason = "nothing was heard for two heartbeats"
+	w.link(feed.Stale)
+	w.state.Failures = 1
+	w.link(feed.Reconnecting)
+	w.state.Failures = 3
+	w.link(feed.Reconnecting)
+	w.pass(time.Minute)
+	w.state.Phase, w.state.Since, w.state.Failures = feed.CatchingUp, w.now, 0
+	w.control("stream:sync", `{"mode":"resumed"}`)
+	w.say("s", "server:online", "")
+	w.say("s", "server:busy", "")
+	w.state.Phase = feed.Live
+	w.beat()
+	lost := noon.Add(10 * time.Minute)
+	b := w.m.Link.Breaks
+	if len(b) != 1 || !b[0].From.Equal(lost) || !b[0].To.Equal(w.now) || b[0].Fetched != 2 || b[0].Tries != 4 || b[0].Lost || b[0].Reason != w.state.Reason {
+		t.Errorf("breaks: got %+v", b)
+	}
+	var got []string
+	for i, s := range w.m.Link.Thread {
+		got = append(got, s.Phase.String())
+		if i > 0 && !w.m.Link.Thread[i-1].To.Equal(s.From) {
+			t.Errorf("stretch %d begins at %v, the one before ends at %v", i, s.From, w.m.Link.Thread[i-1].To)
+		}
+	}
+	equal(t, "thread", strings.Join(got, " > "), "connecting > catching up > live > stale > reconnecting > catching up > live")
+	equal(t, "live until it was last heard", w.m.Link.Thread[2].To, lost)
+	w.pass(time.Hour)
+	w.state.Lost = w.now
+	w.link(feed.Stale)
+	equal(t, "an hour later", len(w.m.Link.Thread), 2)
+}
+
+func TestResetForgetsWhatIsNoLongerTrue(t *testing.T) {
+	for _, how := range []string{"stream:sync", "stream:reset"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t)
+			w.say("old", "server:online", "")
+			w.say("both", "logs:app", `{"message":"one"}`)
+			w.pass(time.Second)
+			w.control(how, `{"mode":"reset","reason":"epoch"}`)
+			equal(t, "servers", len(w.m.Servers()), 0)
+			equal(t, "complete", w.m.Complete, false)
+			equal(t, "reset at", w.m.Link.ResetAt, w.now)
+			w.say("both", "logs:app", `{"message":"two"}`)
+			w.beat()
+			equal(t, "old server", w.m.Server("old"), nil)
+			equal(t, "complete", w.m.Complete, true)
+			from, end := w.m.Server("both").Log.Span()
+			if from != 1 || end != 2 || w.m.Log.Len() != 1 || w.m.Log.At(1).Message != "two" {
+				t.Errorf("lines [%d, %d): numbers must go on rising", from, end)
+			}
+		})
+	}
+}
+
+func TestRate(t *testing.T) {
+	var r Rate
+	for i := range 30 {
+		for range i {
+			r.add(noon.Add(time.Duration(i)*time.Second), 1)
+		}
+	}
+	equal(t, "the last ten whole seconds", r.PerSecond(noon.Add(30*time.Second)), 24.5)
+	equal(t, "the second under way does not count", r.PerSecond(noon.Add(29*time.Second)), 23.5)
+	equal(t, "it runs dry", r.PerSecond(noon.Add(39*time.Second)), 0.0+29/10.0)
+	equal(t, "and is empty", r.PerSecond(noon.Add(time.Hour)), 0)
+	equal(t, "a clock that went back", r.PerSecond(noon), 23.5)
+
+	w := newWorld(t)
+	w.say("s", "x:y", "")
+	w.control("stream:sync", `{"mode":"resumed"}`)
+	w.say("s", "x:y", "") // what was missed says nothing of now
+	w.beat()
+	equal(t, "live only", w.m.Rate.PerSecond(w.now.Add(time.Second)), 0.1)
+}
+
+func TestLoadWantsAWholePicture(t *testing.T) {
+	sync := "event: stream:sync\ndata: {\"mode\":\"fresh\",\"serverTime\":\"2026-11-22T12:00:00.000Z\"}\n\n"
+	one := "id: 1.1\nevent: server:online\ndata: {\"timestamp\":\"2026-11-22T11:59:00.000Z\",\"serverId\":\"s\"}\n\n"
+	beat := "id: 1.1\nevent: stream:heartbeat\ndata: {}\n\n"
+	for _, tt := range []struct {
+		name, text string
+		ok         bool
+	}{
+		{"whole", sync + one + beat, true},
+		{"empty", sync + "event: stream:heartbeat\ndata: {}\n\n", true},
+		{"cut", sync + one, false},
+		{"no beginning", one + beat, false},
+		{"nothing", "", false},
+		{"too long", "data: " + strings.Repeat("x", 2<<20), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := New()
+			p, err := m.Load([]byte(tt.text), noon.Add(time.Second))
+			if (err == nil) != tt.ok {
+				t.Fatalf("got %v", err)
+			}
+			if tt.name == "whole" && (m.Server("s").Status.State != Online || p.Place.Seq != 1 || !p.Fresh || !m.Complete || m.Place != p.Place) {
+				t.Errorf("got %+v", p)
+			}
+		})
+	}
+}

@@ -1,0 +1,82 @@
+// Package model is all the page shows, and how a message changes it. It is pure: no clock, no I/O, no go-app; time comes
+// in with the messages and with the questions. Everything in it is bounded, whatever strangers publish.
+//
+// A Model and all that hangs on it has one owner at a time and no lock of its own: package live keeps it, and lends it to
+// views for the length of a call.
+package model
+
+import (
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// Bounds of a Model.
+const (
+	MaxServers     = 500   // the one silent for longest is forgotten first
+	MaxTypes       = 100   // per server, for events and metrics the catalogue does not know; and of TypeStats
+	MaxDeployments = 20    // per server
+	MaxRecent      = 200   // Recent
+	MaxLines       = 2_000 // Log
+	MaxServerLines = 1_000 // Server.Log
+	MaxThread      = 200
+	MaxBreaks      = 50
+	MaxData        = 8 << 10   // of one event's JSON; longer ones are known without it
+	MaxLogBytes    = 2 << 20   // Log
+	MaxServerBytes = 512 << 10 // Server.Log
+)
+
+// Model is all the page shows.
+type Model struct {
+	Link Link
+
+	// Log is the newest lines of all servers.
+	Log Log
+	// Recent is the newest events that are neither samples nor lines, newest last; at most MaxRecent.
+	Recent []*Event
+	// Rate counts the events that came in live, all types, by the local clock.
+	Rate Rate
+	// Place is how far the Model is complete; zero before anything came.
+	Place event.ID
+	// Complete is set once a whole picture has come in; until then, a server that is not here may well exist.
+	Complete bool
+
+	// Rev rises with every message: nothing has changed when it has not.
+	Rev uint64
+	// Shape rises when something changes that is not drawn by a painter: servers come and go, states change, a
+	// deployment moves on, a type is seen for the first time, the link changes its phase.
+	Shape uint64
+
+	servers   map[string]*Server
+	sorted    []*Server
+	dirty     bool // sorted is to be sorted anew
+	types     map[string]*TypeStat
+	skew      skew
+	logFloor  uint64 // lines of a new server are numbered from here
+	replaying bool   // what comes is picture or was missed
+	borrowed  bool   // it is a picture that the stream does not go on from
+}
+
+// New returns an empty Model.
+func New() *Model {
+	return &Model{servers: make(map[string]*Server), types: make(map[string]*TypeStat)}
+}
+
+// TypeStat is what was seen of one event type, on all servers.
+type TypeStat struct {
+	Type   string
+	Count  uint64
+	Bytes  uint64 // of JSON, all together
+	Rate   Rate
+	Newest Event // its Data is overwritten by the next event of the type: copy what you keep
+}
+
+// Server returns the server with that id, or nil.
+func (m *Model) Server(id string) *Server { return m.servers[id] }
+
+// Now returns the server's time for a local time, by the clock readings that came with the stream.
+func (m *Model) Now(local time.Time) time.Time { return local.Add(m.skew.offset()) }
+
+// Skew returns how far the server's clock is ahead of the local one, as far as the stream lets us know: within the time
+// the last heartbeats were under way. Zero until the first sync.
+func (m *Model) Skew() time.Duration { return m.skew.offset() }

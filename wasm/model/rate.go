@@ -1,0 +1,62 @@
+package model
+
+import "time"
+
+// rateSpan is how many whole seconds a Rate is measured over: long enough to be read, short enough to follow.
+const rateSpan = 10
+
+// Rate counts things per second of the local clock. The zero Rate has counted nothing.
+type Rate struct {
+	second  int64 // Unix, of the newest bucket
+	buckets [rateSpan + 1]uint32
+}
+
+func (r *Rate) add(now time.Time, n uint32) {
+	r.move(now.Unix())
+	r.buckets[uint64(r.second)%uint64(len(r.buckets))] += n
+}
+
+// move makes second the newest bucket and empties those that were skipped. A clock that went back adds to the newest.
+func (r *Rate) move(second int64) {
+	if second <= r.second {
+		return
+	}
+	for s := max(r.second+1, second-rateSpan); s <= second; s++ {
+		r.buckets[uint64(s)%uint64(len(r.buckets))] = 0
+	}
+	r.second = second
+}
+
+// PerSecond returns the mean of the last ten whole seconds before now; of those before the newest thing counted, when now
+// is earlier than that.
+func (r Rate) PerSecond(now time.Time) float64 {
+	r.move(now.Unix())
+	sum := uint32(0)
+	for s := r.second - rateSpan; s < r.second; s++ {
+		sum += r.buckets[uint64(s)%uint64(len(r.buckets))]
+	}
+	return float64(sum) / rateSpan
+}
+
+// skew estimates how far the server's clock is ahead. A time the server sent is older than its arrival by what the network
+// took, so the greatest difference of the last readings is the nearest to the truth.
+type skew struct {
+	last [8]time.Duration
+	n    int
+}
+
+func (s *skew) add(server, local time.Time) {
+	s.last[s.n%len(s.last)] = server.Sub(local)
+	s.n++
+}
+
+func (s *skew) offset() time.Duration {
+	if s.n == 0 {
+		return 0
+	}
+	best := s.last[0]
+	for _, d := range s.last[:min(s.n, len(s.last))] {
+		best = max(best, d)
+	}
+	return best
+}

@@ -1,0 +1,217 @@
+package model
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/shared/feed"
+)
+
+// Update folds in what package feed has to tell. It keeps nothing of the batch's memory.
+func (m *Model) Update(b feed.Batch) {
+	m.Rev++
+	for _, e := range b.Events {
+		if e.Class() == event.Control {
+			m.control(e, b.At)
+		} else {
+			m.event(e, b.At)
+		}
+	}
+	if !b.Place.IsZero() {
+		m.Place = b.Place
+	}
+	m.link(b) // last: what came belongs to the interruption it ends
+}
+
+// control folds in what the stream says of itself.
+func (m *Model) control(e event.Event, at time.Time) {
+	switch e.Type {
+	case event.StreamSync.Name():
+		p, _ := event.StreamSync.Decode(e.Data)
+		m.replaying = true
+		m.clock(p.ServerTime, at)
+		switch {
+		case p.Mode == event.SyncReset:
+			m.anew(at)
+		case p.Mode == event.SyncFresh && m.borrowed:
+			m.clear() // the picture it began with comes again, and newer
+		}
+		m.borrowed = false
+	case event.StreamHeartbeat.Name():
+		p, _ := event.StreamHeartbeat.Decode(e.Data)
+		m.clock(p.ServerTime, at)
+		if m.replaying || !m.Complete {
+			m.replaying = false
+			m.Complete = true
+			m.Shape++
+		}
+	case event.StreamReset.Name():
+		m.replaying = true
+		m.anew(at)
+	case event.StreamGap.Name():
+		p, _ := event.StreamGap.Decode(e.Data)
+		m.gap(p, e.ID, at)
+	}
+}
+
+func (m *Model) clock(server, local time.Time) {
+	if !server.IsZero() {
+		m.skew.add(server, local)
+	}
+}
+
+// anew forgets what is no longer true: the server's log began again.
+func (m *Model) anew(at time.Time) {
+	m.clear()
+	m.Link.ResetAt = at
+	if n := len(m.Link.Breaks); n > 0 && m.Link.Breaks[n-1].To.IsZero() {
+		m.Link.Breaks[n-1].Lost = true
+	}
+}
+
+// clear forgets all servers and what they said. Numbers of log lines go on rising.
+func (m *Model) clear() {
+	for _, s := range m.sorted {
+		m.forgetting(s)
+	}
+	clear(m.servers)
+	m.sorted = nil
+	m.Recent = nil
+	m.Log.clear()
+	m.Place = event.ID{}
+	m.Complete = false
+	m.Shape++
+}
+
+// forgetting takes note of how far a server's log was numbered, in case the server comes back.
+func (m *Model) forgetting(s *Server) {
+	_, end := s.Log.Span()
+	m.logFloor = max(m.logFloor, end)
+}
+
+// server returns the server with that id, new if need be.
+func (m *Model) server(id string) *Server {
+	if s, ok := m.servers[id]; ok {
+		return s
+	}
+	if len(m.servers) >= MaxServers {
+		oldest := slices.MinFunc(m.sorted, func(a, b *Server) int { return a.Seen.Compare(b.Seen) })
+		m.forgetting(oldest)
+		delete(m.servers, oldest.ID)
+		m.sorted = slices.DeleteFunc(m.sorted, func(s *Server) bool { return s == oldest })
+	}
+	s := newServer(id)
+	s.Log.end = m.logFloor
+	m.servers[id] = s
+	m.sorted = append(slices.Clip(m.sorted), s) // a new array: a view may hold the old slice
+	m.dirty = true
+	m.Shape++
+	return s
+}
+
+// event folds in a recorded event.
+func (m *Model) event(e event.Event, at time.Time) {
+	now := m.Now(at)
+	heard := now
+	if m.replaying && e.Time.Before(now) {
+		heard = e.Time
+	}
+	m.stat(e, at)
+	s := m.server(e.Server)
+	s.Rev++
+	if heard.After(s.Seen) {
+		s.Seen = heard
+	}
+	if n := len(m.Link.Breaks); m.replaying && n > 0 && m.Link.Breaks[n-1].To.IsZero() {
+		m.Link.Breaks[n-1].Fetched++
+	}
+	category, action, _ := strings.Cut(e.Type, ":")
+	known := false
+	switch category {
+	case "metrics":
+		known = s.measure(e)
+	case "logs":
+		m.line(s, e)
+		known = true
+	case "server":
+		if known = s.status(e, action); known {
+			m.dirty = true
+			m.Shape++
+		}
+	case "deployment":
+		if known = s.deploy(e, action); known {
+			m.Shape++
+		}
+	}
+	if !known {
+		m.other(s, e)
+	}
+	if e.Class() == event.State {
+		m.Recent = pushEvent(m.Recent, MaxRecent, &Event{
+			Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: keep(e.Data), Count: 1,
+		})
+	}
+}
+
+// keep copies an event's JSON, or nothing of it when it is longer than MaxData.
+func keep(data []byte) []byte {
+	if len(data) > MaxData {
+		return nil
+	}
+	return slices.Clone(data)
+}
+
+// pushEvent appends e and drops the oldest beyond the bound. The array moves on only when it is used up.
+func pushEvent(list []*Event, bound int, e *Event) []*Event {
+	if len(list) >= bound {
+		list[0] = nil
+		list = list[1:]
+	}
+	return append(list, e)
+}
+
+// stat counts the event under its type.
+func (m *Model) stat(e event.Event, at time.Time) {
+	t := m.types[e.Type]
+	if t == nil {
+		if len(m.types) >= MaxTypes {
+			if _, known := event.Lookup(e.Type); !known {
+				return
+			}
+		}
+		t = &TypeStat{Type: e.Type}
+		m.types[e.Type] = t
+		m.Shape++
+	}
+	t.Count++
+	t.Bytes += uint64(len(e.Data))
+	data := t.Newest.Data[:0]
+	if len(e.Data) <= MaxData {
+		data = append(data, e.Data...)
+	}
+	t.Newest = Event{Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: data, Count: t.Count}
+	if !m.replaying {
+		t.Rate.add(at, 1)
+		m.Rate.add(at, 1)
+	}
+}
+
+// other keeps an event that nothing else shows, as the newest of its type.
+func (m *Model) other(s *Server, e event.Event) {
+	n := &Event{Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: keep(e.Data), Count: 1}
+	i := slices.IndexFunc(s.Events, func(old *Event) bool { return old.Type == e.Type })
+	switch {
+	case i >= 0:
+		n.Count += s.Events[i].Count
+	case len(s.Events) < MaxTypes:
+		i = len(s.Events)
+		s.Events = append(s.Events, nil)
+	default:
+		i = len(s.Events) - 1 // the one silent for longest gives way
+	}
+	copy(s.Events[1:i+1], s.Events[:i])
+	s.Events[0] = n
+	m.Shape++
+}

@@ -1,0 +1,316 @@
+package ui
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// The grid a chart is drawn on; the page stretches it to its room.
+const (
+	chartW = 600
+	chartH = 400
+)
+
+// Chart is one panel of the server page: one or more bands over one stretch of time, "now" at the right edge.
+type Chart struct {
+	From, To int64 // Unix milliseconds
+	Gap      int64 // a longer pause between two samples, in milliseconds, is a gap: no line, a bracket, its length
+	Bands    []Band
+	Marks    []Mark
+	Zone     *time.Location // of the words on the axis
+}
+
+// Band is one plot of a chart. It has one scale: two measures of different kind are two bands.
+type Band struct {
+	Top, Height float64 // its place within the chart, 0 to 1
+	Lo, Hi      float64
+	Ticks       []float64 // values that get a line and a label; labels show no sign, below zero is a direction
+	Unit        Unit
+	Series      []Series
+}
+
+// Look is how a series is drawn.
+type Look uint8
+
+const (
+	Filled Look = iota // the first series: solid, filled down to zero
+	Dashed             // the second series
+	Bars               // counts of a stretch of time
+)
+
+// Series is one measure over time.
+type Series struct {
+	Points []Point // in order of time
+	Look   Look
+	Below  bool  // drawn downwards from zero
+	Bar    int64 // width of a bar in milliseconds, for Bars
+}
+
+// MarkKind is what became of a deployment.
+type MarkKind uint8
+
+const (
+	MarkUnderway MarkKind = iota
+	MarkReady
+	MarkFailed
+)
+
+// Mark is a deployment on the axis of time.
+type Mark struct {
+	T     int64
+	Kind  MarkKind
+	Label string // its version
+}
+
+var marks = [...]struct{ class, shape, after string }{
+	MarkUnderway: {"c-way", `<path class="o" d="M6 2l4.2 8H1.8z"/>`, ""},
+	MarkReady:    {"c-ok", `<path d="M6 2l4.2 8H1.8z"/>`, ""},
+	MarkFailed:   {"c-err", `<path class="o" d="M2.5 2.5l7 7M9.5 2.5l-7 7"/>`, " failed"},
+}
+
+// AppendChart appends what stands inside a chart's plot: labels, grid, series, gaps, marks. It is for the eye; the
+// sentence of AppendChartSentence says it to those who do not see it.
+func AppendChart(b []byte, c Chart) []byte {
+	if c.To <= c.From {
+		return b
+	}
+	b = appendYLabels(b, c)
+	b = append(b, `<div class="area"><svg viewBox="0 0 600 400" preserveAspectRatio="none" aria-hidden="true">`...)
+	for _, band := range c.Bands {
+		b = appendBand(b, c, band)
+	}
+	b = append(b, `</svg>`...)
+	b = appendGaps(b, c)
+	for _, m := range c.Marks {
+		if m.T >= c.From && m.T <= c.To {
+			b = appendDeployment(b, c, m)
+		}
+	}
+	b = append(b, `</div>`...)
+	return appendXLabels(b, c)
+}
+
+func (c Chart) plot(band Band) plot {
+	return plot{
+		from: c.From, to: c.To, gap: c.Gap, lo: band.Lo, hi: band.Hi, w: chartW,
+		top: int(band.Top * chartH), h: int(band.Height * chartH),
+	}
+}
+
+func appendBand(b []byte, c Chart, band Band) []byte {
+	p := c.plot(band)
+	b = append(b, `<path class="grid" d="`...)
+	for _, v := range band.Ticks {
+		b = append(b, 'M', '0', ' ')
+		b = strconv.AppendInt(b, int64(p.y(v)), 10)
+		b = append(b, "h600"...)
+	}
+	b = append(b, `"/>`...)
+	for _, s := range band.Series {
+		points := s.Points
+		if s.Below {
+			down := make([]Point, len(points))
+			for i, pt := range points {
+				down[i] = Point{pt.T, -pt.V}
+			}
+			points = down
+		}
+		b = appendSeries(b, p, s, points)
+	}
+	return b
+}
+
+func appendSeries(b []byte, p plot, s Series, points []Point) []byte {
+	if len(points) == 0 {
+		return b
+	}
+	zero := p.y(0)
+	if s.Look == Bars {
+		return appendBars(b, p, points, s.Bar, zero)
+	}
+	room := make([]vertex, 0, min(2*chartW, len(points)))
+	if s.Look == Filled {
+		b = append(b, `<path class="fill" d="`...)
+		p.runs(points, room, func(run []vertex) { b = appendArea(b, run, zero) })
+		b = append(b, `"/><path class="a" d="`...)
+	} else {
+		b = append(b, `<path class="b" d="`...)
+	}
+	p.runs(points, room, func(run []vertex) { b = appendLine(b, run) })
+	return append(b, `"/>`...)
+}
+
+// appendBars appends one bar for each point, which ends where the stretch it counts ended.
+func appendBars(b []byte, p plot, points []Point, width int64, zero int) []byte {
+	b = append(b, `<path class="bars" d="`...)
+	for _, pt := range points {
+		if pt.T <= p.from || pt.T > p.to || math.IsNaN(pt.V) {
+			continue
+		}
+		x0, x1 := p.x(max(pt.T-width, p.from)), p.x(pt.T)
+		if x1-x0 > 3 {
+			x1-- // room between neighbours
+		}
+		b = append(b, 'M')
+		b = appendXY(b, x0, zero)
+		b = append(b, 'V')
+		b = strconv.AppendInt(b, int64(p.y(pt.V)), 10)
+		b = append(b, 'H')
+		b = strconv.AppendInt(b, int64(max(x1, x0+1)), 10)
+		b = append(b, 'V')
+		b = strconv.AppendInt(b, int64(zero), 10)
+		b = append(b, 'z')
+	}
+	return append(b, `"/>`...)
+}
+
+func appendYLabels(b []byte, c Chart) []byte {
+	b = append(b, `<div class="ys" aria-hidden="true">`...)
+	for _, band := range c.Bands {
+		p := c.plot(band)
+		for _, v := range band.Ticks {
+			b = append(b, `<span style="top:`...)
+			b = appendShare(b, float64(p.y(v))/chartH)
+			b = append(b, `">`...)
+			b = appendTick(b, math.Abs(v), band.Unit)
+			b = append(b, `</span>`...)
+		}
+	}
+	return append(b, `</div>`...)
+}
+
+// appendTick appends a value of an axis: a round number needs no ".0".
+func appendTick(b []byte, v float64, u Unit) []byte {
+	from := len(b)
+	b, unit := AppendNumber(b, v, u)
+	if n := len(b); n-from > 2 && b[n-2] == '.' && b[n-1] == '0' {
+		b = b[:n-2]
+	}
+	if unit == "" || v == 0 && u != Percent {
+		return b
+	}
+	b = append(b, nnbsp...)
+	return append(b, unit...)
+}
+
+// appendXLabels appends whole minutes, five or six of them, and "now" at the right edge.
+func appendXLabels(b []byte, c Chart) []byte {
+	b = append(b, `<div class="xs" aria-hidden="true">`...)
+	span := c.To - c.From
+	step := int64(time.Minute / time.Millisecond)
+	for _, m := range []int64{1, 2, 5, 10, 15, 30, 60, 120, 360, 720} {
+		if step = m * 60_000; span/step <= 6 {
+			break
+		}
+	}
+	_, offset := time.UnixMilli(c.From).In(c.Zone).Zone()
+	off := int64(offset) * 1000
+	for t := (c.From+off+step-1)/step*step - off; t < c.To-span/10; t += step {
+		if c.share(t) < .04 {
+			continue // it would stand in the labels of the other axis
+		}
+		b = append(b, `<span style="left:`...)
+		b = appendShare(b, c.share(t))
+		b = append(b, `">`...)
+		b = time.UnixMilli(t).In(c.Zone).AppendFormat(b, "15:04")
+		b = append(b, `</span>`...)
+	}
+	return append(b, `<span style="left:100%">now</span></div>`...)
+}
+
+func (c Chart) share(t int64) float64 { return float64(t-c.From) / float64(c.To-c.From) }
+
+// gaps calls f with the last sample before and the first after each gap of the chart's first series, and with after 0 for one
+// that has not ended.
+func (c Chart) gaps(f func(before, after int64)) {
+	if len(c.Bands) == 0 || len(c.Bands[0].Series) == 0 {
+		return
+	}
+	var last int64
+	for _, pt := range c.Bands[0].Series[0].Points {
+		if pt.T > c.To || math.IsNaN(pt.V) {
+			continue
+		}
+		if last != 0 && pt.T-last > c.Gap && pt.T > c.From {
+			f(max(last, c.From), pt.T)
+		}
+		last = pt.T
+	}
+	if last >= c.From && c.To-last > c.Gap {
+		f(last, 0)
+	}
+}
+
+func appendGaps(b []byte, c Chart) []byte {
+	c.gaps(func(before, after int64) {
+		left := c.share(before)
+		if after == 0 {
+			b = append(b, `<span class="ended`...)
+			if left > 0.8 {
+				b = append(b, ` flip`...)
+			}
+			b = append(b, `" style="left:`...)
+			b = appendShare(b, left)
+			b = append(b, `"><em>no data since <span>`...)
+			b = AppendClock(b, time.UnixMilli(before).In(c.Zone))
+			b = append(b, `</span></em></span>`...)
+			return
+		}
+		b = append(b, `<span class="gap" style="left:`...)
+		b = appendShare(b, left)
+		b = append(b, `;width:`...)
+		b = appendShare(b, c.share(after)-left)
+		b = append(b, `">`...)
+		if c.share(after)-left > .025 { // room for its length
+			b = append(b, `<em>`...)
+			b = AppendDuration(b, time.Duration(after-before)*time.Millisecond)
+			b = append(b, `</em>`...)
+		}
+		b = append(b, `</span>`...)
+	})
+	return b
+}
+
+func appendDeployment(b []byte, c Chart, m Mark) []byte {
+	kind := marks[m.Kind]
+	left := c.share(m.T)
+	b = append(b, `<span class="mk `...)
+	b = append(b, kind.class...)
+	if left > 0.8 {
+		b = append(b, ` flip`...)
+	}
+	b = append(b, `" style="left:`...)
+	b = appendShare(b, left)
+	b = append(b, `"><em>`...)
+	b = appendIcon(b, "shape", "0 0 12 12", 12, 12, kind.shape)
+	b = AppendText(b, m.Label)
+	b = append(b, kind.after...)
+	return append(b, `</em></span>`...)
+}
+
+// appendShare appends a part of the whole as CSS writes it: 82.35%.
+func appendShare(b []byte, v float64) []byte {
+	b = strconv.AppendFloat(b, math.Round(v*1e4)/100, 'f', -1, 64)
+	return append(b, '%')
+}
+
+// AppendChartSentence appends, as plain text, what a chart's first series says: now, least, most.
+func AppendChartSentence(b []byte, name string, points []Point, u Unit) []byte {
+	b = append(b, name...)
+	least, most, now := math.Inf(1), math.Inf(-1), math.NaN()
+	for _, p := range points {
+		if !math.IsNaN(p.V) {
+			least, most, now = min(least, p.V), max(most, p.V), p.V
+		}
+	}
+	if math.IsNaN(now) {
+		return append(b, ": no samples yet"...)
+	}
+	b = append(b, ": now "...)
+	b = AppendQuantity(b, now, u)
+	b = append(b, ", least "...)
+	b = AppendQuantity(b, least, u)
+	b = append(b, ", most "...)
+	return AppendQuantity(b, most, u)
+}

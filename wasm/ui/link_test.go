@@ -1,0 +1,96 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/feed"
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
+// The words of the link, state by state: what the pill says, what the banner says, and what its button says.
+func TestLinkWords(t *testing.T) {
+	at := func(clock string) time.Time {
+		c, err := time.Parse("15:04:05", clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Date(2026, 5, 12, c.Hour(), c.Minute(), c.Second(), 0, testZone)
+	}
+	now := at("12:41:07")
+	for _, c := range []struct {
+		name                 string
+		link                 model.Link
+		pill, notice, button string
+	}{
+		{"live", model.Link{State: feed.State{Phase: feed.Live, Beat: 15 * time.Second, Event: now.Add(-200 * time.Millisecond), Heard: now}},
+			"Live event 0.2 s ago", "", ""},
+		{"a quiet fleet", model.Link{State: feed.State{Phase: feed.Live, Beat: 15 * time.Second, Event: now.Add(-time.Hour), Heard: now.Add(-3 * time.Second)}},
+			"Live heartbeat 3 s ago", "", ""},
+		{"live and nothing heard yet", model.Link{State: feed.State{Phase: feed.Live}},
+			"Live ", "", ""},
+		{"catching up", model.Link{State: feed.State{Phase: feed.CatchingUp, Since: at("12:40:58")}, Breaks: []model.Break{{From: at("12:40:17"), Fetched: 1184}}},
+			"Catching up behind 50 s", "1 184 missed events fetched. Back at 12:40:58, away 41 s.", ""},
+		{"the first picture", model.Link{State: feed.State{Phase: feed.CatchingUp, Since: now}},
+			"Catching up ", "", ""},
+		{"stale", model.Link{State: feed.State{Phase: feed.Stale, Beat: 15 * time.Second, Heard: at("12:40:36")}},
+			"Stale since 12:40:36", "Nothing heard for 31 s. A heartbeat comes every 15 s; two are missing. Opening a new connection now.", ""},
+		{"reconnecting", model.Link{State: feed.State{Phase: feed.Reconnecting, Lost: at("12:40:53"), Failures: 2, Next: now.Add(4 * time.Second)}},
+			"Reconnecting stale 14 s", "Connection lost at 12:40:53. Attempt 3, next try in 4 s. Everything below is as of 12:40:53. What is missed meanwhile will be fetched.", "Try now"},
+		{"a try is under way", model.Link{State: feed.State{Phase: feed.Reconnecting, Lost: at("12:40:53"), Failures: 2}},
+			"Reconnecting stale 14 s", "Connection lost at 12:40:53. Attempt 3 under way. Everything below is as of 12:40:53. What is missed meanwhile will be fetched.", "Try now"},
+		{"a start without a network's other end", model.Link{State: feed.State{Phase: feed.Reconnecting, Failures: 1, Next: now.Add(2 * time.Second)}, Picture: at("12:41:00")},
+			"Reconnecting stale 7 s", "No connection yet. Attempt 2, next try in 2 s. Everything below is as of 12:41:00. What is missed meanwhile will be fetched.", "Try now"},
+		{"five failures", model.Link{State: feed.State{Phase: feed.Reconnecting, Lost: at("12:38:00"), Failures: 5, Status: 502, Next: now.Add(30 * time.Second)}},
+			"Reconnecting stale 3 min 07 s", "Five tries failed, the last with 502. Next try in 30 s. Everything below is as of 12:38:00. What is missed meanwhile will be fetched.", "Try now"},
+		{"offline", model.Link{State: feed.State{Phase: feed.Offline, Lost: at("12:04:31")}},
+			"Offline since 12:04:31", "This is the picture of 12:04:31, 36 minutes old. This device has no network. Telltale will connect by itself when it returns.", "Try now"},
+		{"refused 401", model.Link{State: feed.State{Phase: feed.Refused, Status: 401, Since: now}},
+			"Refused at 12:41:07", "Your session ended at 12:41:07. Telltale stopped asking.", "Try again"},
+		{"refused 403", model.Link{State: feed.State{Phase: feed.Refused, Status: 403, Since: now}},
+			"Refused at 12:41:07", "You may not see this fleet. Ask who runs it for the role viewer.", "Try again"},
+		{"refused otherwise", model.Link{State: feed.State{Phase: feed.Refused, Status: 400, Since: now, Reason: "no type <x>."}},
+			"Refused at 12:41:07", "The server refused the stream at 12:41:07. no type <x>. Telltale stopped asking.", "Try again"},
+		{"reset", model.Link{State: feed.State{Phase: feed.Live, Event: now, Heard: now}, ResetAt: at("12:40:02")},
+			"Live event 0.0 s ago", "The server's log began anew at 12:40:02. What was before it cannot be continued; the picture below is fresh.", ""},
+		{"first load", model.Link{State: feed.State{Phase: feed.Idle}, Picture: at("12:41:05")},
+			"Picture of 12:41:05 not live yet", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := model.New()
+			m.Link = c.link
+			words := func(b []byte) string {
+				s := strings.NewReplacer("</b><span", "</b> <span", "<small>", " <small>", nnbsp, " ").Replace(string(b))
+				return wellFormed(t, s)
+			}
+			if got := words(appendPill(nil, m, now)); got != c.pill {
+				t.Errorf("pill: got %q, want %q", got, c.pill)
+			}
+			b, n := appendNotice(nil, m, now)
+			if got := words(b); got != c.notice {
+				t.Errorf("notice: got %q, want %q", got, c.notice)
+			}
+			if n.button != c.button || n.on != (c.notice != "") {
+				t.Errorf("notice: got %+v, want the button %q", n, c.button)
+			}
+		})
+	}
+}
+
+func TestContinuityText(t *testing.T) {
+	w := broken(t)
+	got := strings.ReplaceAll(ContinuityText(w.m, noon), nnbsp, " ")
+	for _, want := range []string{
+		"Telltale, 2026-05-12 12:41:07 +02:00\n",
+		"Continuous since 12:04:07\n",
+		"12:36:07  14 events skipped: this link was slower than the events.",
+		"12:28:07  Away 21 s: the server restarted. 0 events fetched.",
+		"12:20:07  Away 1 min 00 s: this device slept. 0 events fetched.",
+		"12:04:07  First picture. Nothing older is promised.\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package ui
+
+// pen draws a screen, twice over with the same code: once as markup, with every value in its place, and then frame after
+// frame as what differs from what is on screen. So the server's first picture, the app's first render and each frame
+// after it can't disagree.
+//
+// A screen's draw function calls raw for what never changes and puts what does into slots. While markup is made everything
+// is appended to b. While a frame is painted raw does nothing, a slot's content is made at the end of b, compared
+// with what the slot holds, written to the DOM only if it differs, and b is cut back.
+type pen struct {
+	b   []byte
+	dom DOM // nil while markup is made
+	at  int // where the open slot's content begins in b
+}
+
+// slot is one place on the page that changes: an element's content, or one of its attributes. It remembers what is there.
+// A slot belongs to the screen whose markup it was made in.
+type slot struct{ id, last string }
+
+func (p *pen) making() bool { return p.dom == nil }
+
+// raw appends markup that stays as it is.
+func (p *pen) raw(s string) {
+	if p.dom == nil {
+		p.b = append(p.b, s...)
+	}
+}
+
+// text appends text that stays as it is.
+func (p *pen) text(s string) {
+	if p.dom == nil {
+		p.b = AppendText(p.b, s)
+	}
+}
+
+// open begins a slot for the content of an element. Its id is key followed by name. What is appended to p.b until shut is
+// the content.
+func (p *pen) open(s *slot, tag, class, key, name string) {
+	if p.dom == nil {
+		s.id = key + name
+		p.b = append(p.b, '<')
+		p.b = append(p.b, tag...)
+		if class != "" {
+			p.b = append(p.b, ` class="`...)
+			p.b = append(p.b, class...)
+			p.b = append(p.b, '"')
+		}
+		p.b = append(p.b, ` id="`...)
+		p.b = append(p.b, s.id...)
+		p.b = append(p.b, `">`...)
+	}
+	p.at = len(p.b)
+}
+
+// shut ends a slot and reports whether it was written.
+func (p *pen) shut(s *slot, tag string) bool {
+	changed := string(p.b[p.at:]) != s.last
+	if changed {
+		s.last = string(p.b[p.at:])
+	}
+	if p.dom == nil {
+		p.b = append(p.b, '<', '/')
+		p.b = append(p.b, tag...)
+		p.b = append(p.b, '>')
+		return true
+	}
+	p.b = p.b[:p.at]
+	if changed {
+		p.dom.HTML(s.id, s.last)
+	}
+	return changed
+}
+
+// attr begins a slot for an attribute of the element with that id, which stands in a tag that raw has begun; what is
+// appended to p.b until shutAttr is its value, already escaped.
+func (p *pen) attr(s *slot, key, id, name string) {
+	if p.dom == nil {
+		s.id = key + id
+		p.b = append(p.b, ' ')
+		p.b = append(p.b, name...)
+		p.b = append(p.b, `="`...)
+	}
+	p.at = len(p.b)
+}
+
+// shutAttr ends what attr began, with the same name.
+func (p *pen) shutAttr(s *slot, name string) {
+	changed := string(p.b[p.at:]) != s.last
+	if changed {
+		s.last = string(p.b[p.at:])
+	}
+	if p.dom == nil {
+		p.b = append(p.b, '"')
+		return
+	}
+	p.b = p.b[:p.at]
+	if changed {
+		p.dom.Attr(s.id, name, s.last)
+	}
+}
+
+// put appends to the open slot.
+func (p *pen) put(s string) { p.b = append(p.b, s...) }
+
+// part makes the markup of a part of a screen that is on the page already, for a screen that changes its shape.
+func part(draw func(p *pen)) string {
+	var q pen
+	draw(&q)
+	return string(q.b)
+}

@@ -1,0 +1,126 @@
+package ui
+
+import (
+	"strings"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+)
+
+var (
+	chevron = string(appendLineIcon(nil, iconDown))
+	arrow   = string(appendLineIcon(nil, iconUpdate))
+	themes  = map[string]string{
+		"system": string(appendLineIcon(nil, iconTheme)),
+		"dark":   string(appendLineIcon(nil, iconDark)),
+		"light":  string(appendLineIcon(nil, iconLight)),
+	}
+)
+
+// places are the entries of the navigation.
+var places = [...]struct{ path, word, icon string }{
+	{"/", "Fleet", string(appendLineIcon(nil, iconFleet))},
+	{"/events", "Events", string(appendLineIcon(nil, iconEvents))},
+}
+
+// Render renders the shell. Of go-app's attributes none holds a stranger's word: it quotes them as Go does, not as HTML.
+func (s *Page) Render() app.UI {
+	if s.screen == nil { // on the server, before the path is known
+		return app.Div().ID("app")
+	}
+	return app.Div().ID("app").
+		OnClick(s.onClick).
+		OnInput(s.onInput).
+		On("pointerover", s.onHover).
+		On("pointermove", s.onPoint).
+		On("follow", s.onFollow).
+		On("key", s.onKey).
+		Body(
+			app.A().Class("skip").Href("#main").Text("Skip to content"),
+			app.Header().Class("top").Body(
+				app.Raw(s.brand),
+				app.Nav().Class("nav").Aria("label", "Pages").Body(s.links(false)...),
+				app.Button().ID("pill").Type("button").Class("pill").
+					DataSet("do", "continuity").
+					Aria("expanded", s.open).
+					Aria("controls", "continuity").
+					Body(app.Raw(s.pillIn), app.Raw(chevron)),
+				app.Button().Type("button").Class("icon-btn theme").
+					DataSet("do", "theme").
+					Aria("label", "Theme: "+s.theme).
+					Body(app.Raw(themes[s.theme])),
+			),
+			app.Raw(s.strip),
+			app.Raw(s.notice),
+			s.updateBanner(),
+			app.Main().ID("main").TabIndex(-1).Body(app.Raw(s.main)),
+			app.Nav().Class("tabs").Aria("label", "Pages").Body(s.links(true)...),
+			app.Raw(`<div id="say" class="sr" role="status" aria-live="polite"></div>`),
+			app.Div().ID("continuity").Class(popClass(s.open)).
+				Role("dialog").
+				Aria("label", "Continuity of the connection").
+				TabIndex(-1).
+				Body(
+					app.Raw(s.continuity),
+					app.Raw(`<div class="acts"><button class="btn" type="button" data-do="copy-continuity">Copy as text</button>`+
+						`<button class="btn" type="button" data-do="retry">Reconnect</button><kbd>Esc</kbd></div>`),
+				),
+			app.If(s.picture != "", func() app.UI { return app.Raw(s.picture) }),
+		)
+}
+
+func popClass(open bool) string {
+	if open {
+		return "pop"
+	}
+	return "pop off"
+}
+
+func (s *Page) links(icons bool) []app.UI {
+	var list []app.UI
+	for _, pl := range places {
+		a := app.A().Href(pl.path)
+		here := s.path == pl.path || pl.path != "/" && strings.HasPrefix(s.path, pl.path+"/")
+		if pl.path == "/" {
+			here = here || strings.HasPrefix(s.path, "/servers/")
+		}
+		if here {
+			a = a.Aria("current", "page")
+		}
+		if icons {
+			list = append(list, a.Body(app.Raw(pl.icon), app.Text(pl.word)))
+		} else {
+			list = append(list, a.DataSet("word", pl.word).Text(pl.word))
+		}
+	}
+	return list
+}
+
+// updateBanner offers the version that waits. Nobody is reloaded who did not ask for it.
+func (s *Page) updateBanner() app.UI {
+	if !s.update {
+		return app.Div().ID("update").Class("off")
+	}
+	yours := ownVersion()
+	title := "Another build of " + yours + " is ready."
+	if s.offered != "" && s.offered != yours {
+		title = "Version " + s.offered + " is ready."
+	}
+	return app.Div().ID("update").Class("banner").Body(
+		app.Raw(arrow),
+		app.Div().Class("say").Body(
+			app.B().Text(title),
+			app.Text(" You run "+yours+". Restarting takes about 1 s and keeps your place."),
+		),
+		app.Button().Type("button").Class("btn").DataSet("do", "later").Text("Later"),
+		app.Button().Type("button").Class("btn main").DataSet("do", "restart").Text("Restart"),
+	)
+}
+
+// ownVersion is the version of this app: what the server's page says it is, without the hash of its files.
+func ownVersion() string {
+	v := app.Getenv("GOAPP_VERSION")
+	if i := strings.LastIndexByte(v, '-'); i > 0 {
+		v = v[:i]
+	}
+	return v
+}

@@ -1,0 +1,222 @@
+package ui
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
+// screen is what stands between header and foot of the page: the fleet, one server, the catalogue.
+type screen interface {
+	// title names the page.
+	title() string
+	// draw makes the screen's markup, or paints what differs from what is on screen.
+	draw(p *pen, m *model.Model, now time.Time)
+}
+
+// Page is the one component of every route, so that going from one screen to another keeps the header, the link and
+// their state. It renders the shell; what changes with events stands in regions that render as constants, which go-app's
+// diff leaves alone and Paint keeps up.
+type Page struct {
+	app.Compo
+	src Source
+	dom DOM
+
+	path   string
+	screen screen
+	open   bool // the Continuity panel
+	theme  string
+	update bool // another version is installed and waits
+
+	offered string // the version the server runs
+	now     time.Time
+	placed  bool // the markup of the screen is on the page, so there is something to paint
+	detach  func()
+
+	brand, pillIn, strip, notice, main, continuity, picture string // markup as first made, constant from then on
+
+	pen                     pen
+	mark, pill, thread, pop slot
+	banner                  banner
+	threadSecond            int64
+	announce                announcer
+}
+
+// NewPage returns the page for a path, which Routes makes for go-app. On the server and in tests dom may be nil.
+func NewPage(src Source, dom DOM, path string) *Page {
+	p := &Page{src: src, dom: dom, theme: "system"}
+	if path != "" {
+		p.enter(path)
+	}
+	return p
+}
+
+// OnInit draws the first picture. Nothing starts here.
+func (s *Page) OnInit() {
+	if app.IsClient {
+		s.enter(app.Window().URL().Path)
+	}
+}
+
+// OnPreRender draws the picture of the server's page.
+func (s *Page) OnPreRender(ctx app.Context) {
+	s.enter(ctx.Page().URL().Path)
+	ctx.Page().SetTitle(s.title())
+}
+
+// OnMount begins painting.
+func (s *Page) OnMount(ctx app.Context) {
+	s.placed = true
+	if boot := app.Window().Get("telltale"); boot.Truthy() {
+		s.theme = boot.Call("theme").String()
+	}
+	s.detach = s.src.Attach(s.Paint)
+}
+
+// OnDismount ends it.
+func (s *Page) OnDismount() {
+	if s.detach != nil {
+		s.detach()
+		s.detach = nil
+	}
+}
+
+// OnNav shows the screen of another address.
+func (s *Page) OnNav(ctx app.Context) {
+	if path := ctx.Page().URL().Path; path != s.path {
+		s.open = false
+		s.enter(path)
+		// go-app puts the markup on the page when it has rendered, and a frame may come before that: what it painted would
+		// be taken for written, and be lost.
+		s.placed = false
+		ctx.Defer(func(app.Context) { s.placed = true })
+		app.Window().Call("scrollTo", 0, 0)
+	}
+	ctx.Page().SetTitle(s.title())
+}
+
+// OnAppUpdate offers the version that waits. go-app also calls it when the very first worker is ready: nothing waits then.
+func (s *Page) OnAppUpdate(ctx app.Context) {
+	if boot := app.Window().Get("telltale"); boot.Truthy() && boot.Call("waiting").Truthy() {
+		s.update = true
+		s.src.View(func(m *model.Model, _ time.Time) { s.offered = m.Link.Version })
+	}
+}
+
+func (s *Page) title() string {
+	if s.screen == nil {
+		return "Telltale"
+	}
+	return s.screen.title() + " · Telltale"
+}
+
+// enter makes the markup of the screen a path names, and on first entry that of the header.
+func (s *Page) enter(path string) {
+	first := s.screen == nil
+	s.path = path
+	s.screen = screenOf(path)
+	draw := func(m *model.Model, now time.Time) {
+		s.now = now
+		s.main = part(func(q *pen) {
+			q.raw(`<div id="screen">`)
+			s.screen.draw(q, m, now)
+			q.raw(`</div>`)
+		})
+		if first {
+			s.makeShell(m, now)
+		}
+	}
+	if first {
+		if src, ok := s.src.(Pictured); ok {
+			src.ViewPicture(func(m *model.Model, now time.Time, picture string) {
+				draw(m, now)
+				s.picture = `<script type="text/event-stream" id="picture">` + picture + `</script>`
+			})
+			return
+		}
+	}
+	s.src.View(draw)
+}
+
+func screenOf(path string) screen {
+	if id, ok := strings.CutPrefix(path, "/servers/"); ok && id != "" {
+		return newServer(unescapePath(id))
+	}
+	if typ, ok := strings.CutPrefix(path, "/events"); ok {
+		return newEvents(unescapePath(strings.TrimPrefix(typ, "/")))
+	}
+	return newFleet()
+}
+
+func unescapePath(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+func (s *Page) makeShell(m *model.Model, now time.Time) {
+	s.brand = part(func(q *pen) {
+		q.raw(`<a class="brand" href="/">`)
+		s.drawMark(q, m)
+		q.raw(`Telltale</a>`)
+	})
+	s.pillIn = part(func(q *pen) { s.drawPill(q, m, now) })
+	s.strip = part(func(q *pen) { s.drawThread(q, m, now) })
+	s.notice = part(func(q *pen) { s.banner.draw(q, m, now) })
+	s.continuity = part(func(q *pen) { s.drawContinuity(q, m, now) })
+}
+
+// Paint brings the page up to date with the Model: the one function that runs on every frame.
+func (s *Page) Paint(m *model.Model, now time.Time) {
+	p := &s.pen
+	p.b, p.dom = p.b[:0], s.dom
+	s.now = now
+	s.drawMark(p, m)
+	s.drawPill(p, m, now)
+	s.drawThread(p, m, now)
+	s.banner.draw(p, m, now)
+	if s.open {
+		s.drawContinuity(p, m, now)
+	}
+	if words := s.announce.sentence(m, now); words != "" {
+		s.dom.HTML("say", string(AppendText(nil, words)))
+	}
+	if s.placed {
+		s.screen.draw(p, m, now)
+	}
+}
+
+func (s *Page) drawMark(p *pen, m *model.Model) {
+	p.open(&s.mark, "span", "", "", "mark")
+	p.b = AppendMark(p.b, m.Link.Phase, 26)
+	p.shut(&s.mark, "span")
+}
+
+func (s *Page) drawPill(p *pen, m *model.Model, now time.Time) {
+	p.open(&s.pill, "span", "pill-in", "", "pill-in")
+	p.b = appendPill(p.b, m, now)
+	p.shut(&s.pill, "span")
+}
+
+func (s *Page) drawThread(p *pen, m *model.Model, now time.Time) {
+	// Once a second, and at once when the link changes: the thread moves by a pixel in two seconds.
+	second := now.Unix()<<8 + int64(m.Link.Phase)
+	if !p.making() && second == s.threadSecond {
+		return
+	}
+	s.threadSecond = second
+	p.open(&s.thread, "div", "thread", "", "thread")
+	p.b = appendThreadLine(p.b, m, now)
+	p.shut(&s.thread, "div")
+}
+
+func (s *Page) drawContinuity(p *pen, m *model.Model, now time.Time) {
+	p.open(&s.pop, "div", "", "", "continuity-in")
+	p.b = appendContinuity(p.b, m, now)
+	p.shut(&s.pop, "div")
+}

@@ -1,0 +1,128 @@
+package ui
+
+import (
+	"time"
+
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
+// threadSpan is how much of the link's life the thread shows.
+const threadSpan = 30 * time.Minute
+
+// appendThreadLine appends the strip under the header: since when nothing is missing, what interrupted, the thread, now.
+// Times are of the local clock.
+func appendThreadLine(b []byte, m *model.Model, now time.Time) []byte {
+	l := &m.Link
+	b = append(b, `<span>`...)
+	switch {
+	case dated(l), l.Account.Since.IsZero() && !l.Picture.IsZero():
+		b = append(b, "Picture of <b>"...)
+		b = AppendWhen(b, l.Picture, now)
+		b = append(b, "</b>"...)
+	case l.Account.Since.IsZero():
+		b = append(b, "Not connected yet"...)
+	default:
+		b = append(b, "Continuous since <b>"...)
+		b = AppendWhen(b, l.Account.Since, now)
+		b = append(b, "</b>"...)
+	}
+	b = append(b, `</span>`...)
+	if n := int64(l.Account.Reconnects); n > 0 {
+		b = append(b, `<span class="recs">`...)
+		b = AppendCount(b, n)
+		b = append(b, plural(n, " reconnect", " reconnects")...)
+		if l.Phase.Fresh() && !anyLost(l) {
+			b = append(b, `<span class="long">, caught up</span>`...)
+		}
+		b = append(b, `</span>`...)
+	}
+	if n := int64(l.Account.Skipped); n > 0 {
+		b = append(b, `<span class="skips">▾ `...)
+		b = AppendCount(b, n)
+		b = append(b, `<span class="long">`...)
+		b = append(b, plural(n, " event", " events")...)
+		b = append(b, `</span> skipped</span>`...)
+	}
+	b = append(b, `<div class="line">`...)
+	b = appendThread(b, m, now)
+	b = append(b, `</div><span class="clock">now <b>`...)
+	b = AppendClock(b, now)
+	return append(b, `</b></span>`...)
+}
+
+func anyLost(l *model.Link) bool {
+	for _, br := range l.Breaks {
+		if br.Lost {
+			return true
+		}
+	}
+	return false
+}
+
+// appendThread appends the thread itself: the last half hour of the link, breaks and all. It is decoration for the eye; the
+// Continuity panel says the same in words.
+func appendThread(b []byte, m *model.Model, now time.Time) []byte {
+	l := &m.Link
+	now = now.Truncate(time.Second)
+	start := now.Add(-threadSpan)
+	share := func(t time.Time) float64 {
+		return min(max(float64(t.Sub(start))/float64(threadSpan), 0), 1)
+	}
+	piece := func(class string, from, to time.Time) {
+		if to.IsZero() || to.After(now) {
+			to = now
+		}
+		if !to.After(start) || to.Before(from) {
+			return
+		}
+		left := share(from)
+		b = append(b, `<span class="`...)
+		b = append(b, class...)
+		b = append(b, `" style="left:`...)
+		b = appendShare(b, left)
+		b = append(b, `;width:`...)
+		b = appendShare(b, share(to)-left)
+		b = append(b, `"></span>`...)
+	}
+	spot := func(class string, t time.Time) {
+		if t.Before(start) || t.After(now) {
+			return
+		}
+		b = append(b, `<span class="`...)
+		b = append(b, class...)
+		b = append(b, `" style="left:`...)
+		b = appendShare(b, share(t))
+		b = append(b, `"></span>`...)
+	}
+	b = append(b, `<span class="tl" aria-hidden="true">`...)
+	for _, s := range l.Thread {
+		if s.Phase.Fresh() {
+			piece("on", s.From, s.To)
+		}
+	}
+	for _, br := range l.Breaks {
+		switch {
+		case br.To.IsZero() || br.Lost:
+			piece("broken", br.From, br.To)
+		default:
+			piece("away", br.From, br.To)
+		}
+	}
+	for _, g := range l.Gaps {
+		spot("skip-mark", g.At)
+	}
+	for t := start.Truncate(time.Minute); t.Before(now); t = t.Add(time.Minute) {
+		// Leave room for the dot's own word, "now", at the right.
+		if t.Minute()%5 != 0 || t.Before(start) || now.Sub(t) < time.Minute {
+			continue
+		}
+		b = append(b, `<span class="tick" style="left:`...)
+		b = appendShare(b, share(t))
+		b = append(b, `">`...)
+		b = t.AppendFormat(b, "15:04")
+		b = append(b, `</span>`...)
+	}
+	b = append(b, `<span class="at `...)
+	b = append(b, LinkClass(l.Phase)...)
+	return append(b, `" style="left:100%"></span></span>`...)
+}
