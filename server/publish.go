@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// publishCmd publishes events.
+type publishCmd struct {
+	Type string `arg:"" optional:"" help:"Type of the event, \"category:action\". Without it, events are read from standard input, one JSON object a line."`
+	Data string `arg:"" optional:"" help:"Payload, a JSON object."`
+
+	URL    string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Default: ${default}."`
+	Server string `placeholder:"ID" help:"The server the event is about. Events on standard input may name theirs as \"serverId\" instead."`
+	ID     string `name:"id" placeholder:"ID" help:"Your own id of the event: published again with the same id, it is recorded once."`
+	Source string `placeholder:"NAME" help:"Who says so."`
+}
+
+// What goes out in one request: enough that a fast publisher is not held up by waiting for each line's commit.
+const (
+	batchLines = 1000
+	batchBytes = 1 << 20
+)
+
+// Run publishes and prints the place of each event.
+func (c *publishCmd) Run(p *program) error {
+	path := "/api/events"
+	if c.Server != "" {
+		if err := event.CheckServer(c.Server); err != nil {
+			return fmt.Errorf("--server %q: %w", c.Server, err)
+		}
+		path = "/api/servers/" + url.PathEscape(c.Server) + "/events"
+	}
+	address, err := apiURL(c.URL, "", nil)
+	if err != nil {
+		return err
+	}
+	send := &sender{p: p, url: address + path, client: http.Client{Timeout: time.Minute}}
+	if c.Type != "" {
+		if c.Server == "" {
+			return errors.New("--server says which server the event is about")
+		}
+		d := event.Draft{ID: c.ID, Type: c.Type, Source: c.Source}
+		if c.Data != "" {
+			if !json.Valid([]byte(c.Data)) {
+				return fmt.Errorf("payload %.60q is not JSON: want an object such as %s", c.Data, `'{"size":12}'`)
+			}
+			d.Data = json.RawMessage(c.Data)
+		}
+		body, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		return send.send(body)
+	}
+	if c.ID != "" || c.Source != "" {
+		return errors.New("--id and --source go with a type on the command line; events on standard input have fields of those names")
+	}
+	if !isPiped(p.stdin) {
+		return errors.New(`nothing to publish: give a type and a payload, such as publish --server web-1 backup:finished '{"size":12}', or events on standard input`)
+	}
+	return send.lines(p.stdin)
+}
+
+// sender posts events.
+type sender struct {
+	p      *program
+	url    string
+	client http.Client
+}
+
+// lines sends standard input as it comes: what is at hand goes out together, and nothing waits for a batch to fill.
+func (s *sender) lines(in io.Reader) error {
+	r := bufio.NewReaderSize(in, 64<<10)
+	var batch bytes.Buffer
+	line, first, held := 0, 1, 0
+	for {
+		text, err := r.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("standard input: %w", err)
+		}
+		end := err != nil
+		if len(text) > 0 {
+			line++
+		}
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			batch.Write(text)
+			batch.WriteByte('\n')
+			held++
+		}
+		if held > 0 && (end || r.Buffered() == 0 || held >= batchLines || batch.Len() >= batchBytes) {
+			if err := s.send(batch.Bytes()); err != nil {
+				return fmt.Errorf("lines %d to %d: %w", first, line, err)
+			}
+			batch.Reset()
+			first, held = line+1, 0
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// send posts one body of events and prints their places.
+func (s *sender) send(body []byte) error {
+	req, err := http.NewRequestWithContext(s.p.ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	answer, err := s.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
+	if err != nil {
+		return fmt.Errorf("publish: read the answer: %w", err)
+	}
+	if answer.StatusCode != http.StatusAccepted {
+		var problem struct {
+			Title, Detail string
+		}
+		if json.Unmarshal(b, &problem) == nil && problem.Detail != "" {
+			return fmt.Errorf("publish: refused (%d %s): %s", answer.StatusCode, problem.Title, printable(problem.Detail))
+		}
+		return fmt.Errorf("publish: the answer was %s, which is not a Telltale's", answer.Status)
+	}
+	var accepted struct {
+		Events []struct {
+			ID       string
+			Repeated bool
+		}
+	}
+	if err := json.Unmarshal(b, &accepted); err != nil {
+		return fmt.Errorf("publish: read the answer: %w", err)
+	}
+	out := bufio.NewWriter(s.p.stdout)
+	for _, e := range accepted.Events {
+		repeated := ""
+		if e.Repeated {
+			repeated = " repeated"
+		}
+		fmt.Fprintf(out, "%s%s\n", e.ID, repeated)
+	}
+	return out.Flush()
+}

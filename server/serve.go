@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mcp-cloud/telltale/public"
+	"github.com/mcp-cloud/telltale/server/host"
+	"github.com/mcp-cloud/telltale/server/hub"
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/server/journal/bolt"
+	"github.com/mcp-cloud/telltale/server/web"
+)
+
+// serveCmd is the server.
+type serveCmd struct {
+	Listen    string        `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on, a loopback one; port 0 takes any that is free. Default: ${default}."`
+	Data      string        `default:"${data}" placeholder:"DIR" help:"Folder of the record. Default: ${default}."`
+	ServerID  string        `name:"server-id" placeholder:"ID" help:"This machine's id among the servers. Default: its host name."`
+	NoHost    bool          `name:"no-host" help:"Do not publish this machine's own state, numbers and log."`
+	Heartbeat time.Duration `default:"15s" help:"Time between heartbeats of a stream. Default: ${default}."`
+	LogLevel  slog.Level    `default:"info" placeholder:"LEVEL" help:"What is logged on standard error: debug, info, warn or error. Default: ${default}."`
+
+	StateAge    age  `default:"30d" group:"What is kept in the record" help:"How long state is kept (servers, deployments, unknown types); the latest of each type per server stays. 0: for ever. Default: ${default}."`
+	StateBytes  size `default:"64MiB" group:"What is kept in the record" help:"How much of it. 0: all. Default: ${default}."`
+	SampleAge   age  `default:"6h" group:"What is kept in the record" help:"How long metrics are kept. Default: ${default}."`
+	SampleBytes size `default:"64MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`
+	LineAge     age  `default:"3d" group:"What is kept in the record" help:"How long log lines are kept. Default: ${default}."`
+	LineBytes   size `default:"64MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`
+	DedupAge    age  `default:"1d" group:"What is kept in the record" help:"How long a publisher's own id of an event is remembered. Default: ${default}."`
+}
+
+func (c *serveCmd) retention() journal.Retention {
+	limit := func(a age, s size) journal.Limit { return journal.Limit{Age: time.Duration(a), Bytes: int64(s)} }
+	return journal.Retention{
+		State: limit(c.StateAge, c.StateBytes), Sample: limit(c.SampleAge, c.SampleBytes), Line: limit(c.LineAge, c.LineBytes),
+		DedupWindow: time.Duration(c.DedupAge),
+	}
+}
+
+// Validate is called by kong.
+func (c *serveCmd) Validate() error {
+	if c.Heartbeat < 10*time.Millisecond {
+		return errors.New("--heartbeat: at least 10ms")
+	}
+	if c.DedupAge <= 0 {
+		return errors.New("--dedup-age: more than 0")
+	}
+	return web.CheckListen(c.Listen)
+}
+
+// Run serves until the program's context ends. Then it ends in this order, each step when the one before is done: HTTP (not
+// ready; streams told; answers under way finished), this machine (which says that it is offline), the hub, the record.
+func (c *serveCmd) Run(p *program) (err error) {
+	plain := slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: c.LogLevel})
+	raw := slog.New(plain) // for those whose news must not be published: see host.Config.Logger
+	logger := raw
+
+	ln, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("folder of the record: %w", err)
+	}
+	log, err := bolt.Open(c.Data, bolt.Options{Retention: c.retention(), Logger: raw})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+
+	h := hub.New(log, hub.Options{})
+	config := web.Config{Log: log, Hub: h, Files: public.Files, Version: version, Heartbeat: c.Heartbeat}
+	var machine *host.Source
+	if !c.NoHost {
+		machine = host.New(host.Config{Server: c.serverID(), Version: version, Disk: c.Data, Logger: raw})
+		logger = slog.New(machine.Handler(plain))
+		config.Observe = machine.Request
+	}
+	config.Logger = logger
+	site, err := web.New(config)
+	if err != nil {
+		return err
+	}
+
+	ended := make(chan error, 3) // what a part ended with of itself
+	parts := []*part{start(p.ctx, ended, "hub", h.Run)}
+	online := make(chan string, 1)
+	if machine != nil {
+		parts = append(parts, start(p.ctx, ended, "host", func(ctx context.Context) error { return machine.Run(ctx, log, online) }))
+	}
+	parts = append(parts, start(p.ctx, ended, "web", func(ctx context.Context) error { return site.Serve(ctx, ln) }))
+
+	select {
+	case <-h.Ready():
+		url := "http://" + ln.Addr().String()
+		online <- url
+		logger.Info("online", "url", url, "data", filepath.Clean(c.Data), "version", version)
+		if _, werr := fmt.Fprintln(p.stdout, url); werr != nil {
+			err = fmt.Errorf("standard output: %w", werr)
+			break
+		}
+		select {
+		case err = <-ended:
+		case <-p.ctx.Done():
+		}
+	case err = <-ended:
+	case <-p.ctx.Done():
+	}
+	logger.Info("stopping")
+	for i := len(parts) - 1; i >= 0; i-- {
+		err = errors.Join(err, parts[i].stop())
+	}
+	return err
+}
+
+// serverID returns this machine's id.
+func (c *serveCmd) serverID() string {
+	if c.ServerID != "" {
+		return host.ServerID(c.ServerID)
+	}
+	name, _ := os.Hostname() // without a name it still has an id
+	return host.ServerID(name)
+}
+
+// listen opens the listener, and says what to do where the address is taken.
+func listen(address string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		_, port, _ := strings.Cut(address, ":")
+		return nil, fmt.Errorf("port %s is taken by another program, perhaps another telltale: stop it, or choose another address with --listen, such as 127.0.0.1:0 for any free port: %w", port, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if err := web.CheckListen(ln.Addr().String()); err != nil { // "localhost" is whatever the system says it is
+		return nil, errors.Join(err, ln.Close())
+	}
+	return ln, nil
+}
+
+// part is one long-running piece of the server, with a context of its own so that the pieces end in order.
+type part struct {
+	name   string
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // set before done is closed
+}
+
+// start runs f. The end of ctx is not passed on; ctx is there for its values. When f ends before it is told to, that is sent to
+// ended, which must have room for every part.
+func start(ctx context.Context, ended chan<- error, name string, f func(context.Context) error) *part {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &part{name: name, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		err := f(ctx)
+		if ctx.Err() != nil {
+			if !errors.Is(err, context.Canceled) {
+				p.err = err
+			}
+			return
+		}
+		if err == nil {
+			err = errors.New("ended of itself")
+		}
+		ended <- fmt.Errorf("%s: %w", name, err)
+	}()
+	return p
+}
+
+// stop tells the part to end and waits until it has. It returns what went wrong on the way.
+func (p *part) stop() error {
+	p.cancel()
+	<-p.done
+	if p.err != nil {
+		return fmt.Errorf("%s: %w", p.name, p.err)
+	}
+	return nil
+}

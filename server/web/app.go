@@ -1,0 +1,152 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/mcp-cloud/telltale/public"
+	"github.com/mcp-cloud/telltale/server/hub"
+)
+
+// webApp is go-app's handler with our own files, and with answers made fit for a page that changes by the second.
+type webApp struct {
+	files   *files
+	handler *app.Handler
+	hub     *hub.Hub
+	picture *picture
+}
+
+func newApp(fsys fs.FS, version string, h *hub.Hub, heartbeat time.Duration) (*webApp, error) {
+	files, err := loadFiles(fsys)
+	if err != nil {
+		return nil, err
+	}
+	a := &webApp{files: files, hub: h, picture: &picture{hub: h, version: version, heartbeat: heartbeat}, handler: &app.Handler{
+		Name:        "Telltale",
+		ShortName:   "Telltale",
+		Title:       "Telltale",
+		Description: "The state of a fleet of servers, live.",
+		Author:      "Telltale",
+		Lang:        "en",
+		// The ground and the panels of the dark theme; boot.js sets the colour of the theme that is on.
+		BackgroundColor: "#0b1214",
+		ThemeColor:      "#10191c",
+		LoadingLabel:    "Loading the app, {progress} %",
+		Icon: app.Icon{
+			Default: filesAt + "icon-192.png", Large: filesAt + "icon-512.png",
+			Maskable: filesAt + "icon-maskable-512.png", SVG: filesAt + "icon.svg",
+		},
+		Styles:                  []string{filesAt + "telltale.css"},
+		RawHeaders:              []string{`<script src="` + files.Resolve(filesAt+"boot.js") + `"></script>`},
+		CacheableResources:      []string{filesAt + "boot.js"},
+		Resources:               files,
+		Version:                 version + "-" + files.version, // the build's own, so that only another build is an update
+		WasmContentLengthHeader: headerRawLength,
+		ServiceWorkerTemplate:   public.Worker,
+	}}
+	return a, nil
+}
+
+// version names the build of what the browser runs.
+func (a *webApp) version() string { return a.handler.Version }
+
+// pagePolicy allows what go-app needs, which is to compile Wasm and to set style attributes, and nothing from elsewhere.
+const pagePolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
+	"img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// readyPatience is how long a page waits for the hub before it is drawn without a picture.
+const readyPatience = 5 * time.Second
+
+// page answers with a prerendered page. It shows the picture of this moment, so it is never stored and never a 304, which
+// is what go-app would make of it: its ETag is the version.
+func (a *webApp) page() handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		r = r.Clone(r.Context())
+		r.Header.Del("If-None-Match")
+		select { // a page in the first moment of a start shows what is there, not an empty fleet
+		case <-a.hub.Ready():
+		case <-time.After(readyPatience):
+		case <-r.Context().Done():
+			return errClientGone
+		}
+		var got taken
+		draw(a.picture, a.handler, &got, r)
+		if got.status == http.StatusNotFound {
+			return notFound(w, r)
+		}
+		if got.status != http.StatusOK {
+			return fmt.Errorf("web: go-app answered %d for page %s", got.status, r.URL.Path)
+		}
+		h := w.Header()
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Content-Security-Policy", pagePolicy)
+		_, _ = w.Write(got.body.Bytes())
+		return nil
+	}
+}
+
+// taken is an answer that is kept in memory, to be looked at before it goes out.
+type taken struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (t *taken) Header() http.Header {
+	if t.header == nil {
+		t.header = make(http.Header)
+	}
+	return t.header
+}
+
+func (t *taken) WriteHeader(status int) {
+	if t.status == 0 {
+		t.status = status
+	}
+}
+
+func (t *taken) Write(b []byte) (int, error) {
+	t.WriteHeader(http.StatusOK)
+	return t.body.Write(b)
+}
+
+// shell answers with go-app's own files, which are the same for a whole version: browsers ask whether theirs is still good.
+func (a *webApp) shell() handler {
+	h := compressed(a.handler)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		h.ServeHTTP(w, r)
+		return nil
+	}
+}
+
+// file answers with one of our files by the name in the path.
+func (a *webApp) file() handler {
+	return func(w http.ResponseWriter, r *http.Request) error { return a.files.serve(w, r, mux.Vars(r)["name"]) }
+}
+
+// fixed answers with one file, whatever the path.
+func (a *webApp) fixed(name string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error { return a.files.serve(w, r, name) }
+}
+
+// compressed compresses what is worth it. It holds answers back to see whether they are, so it is not for streams.
+func compressed(next http.Handler) http.Handler { return compress(next) }
+
+var compress = func() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.ContentTypeFilter(func(media string) bool {
+		return compressible(media) || strings.HasPrefix(media, "application/") && (strings.Contains(media, "json") || strings.Contains(media, "javascript"))
+	}))
+	if err != nil { // the options are constants
+		panic(err)
+	}
+	return wrap
+}()

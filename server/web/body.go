@@ -1,0 +1,91 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Bounds of one publishing request. They are far above what a publisher needs at once and far below what would hurt.
+const (
+	maxBody     = 4 << 20  // bytes as they arrive
+	maxUnfolded = 16 << 20 // bytes after decompression
+	maxEvents   = 10_000
+	maxWindow   = 8 << 20 // memory a zstd body may ask of us; what RFC 9659 allows on the web
+)
+
+// readBody returns the body of a publishing request, unfolded. Every error is a *problem or a client that is gone.
+//
+// The media types asked for are such that a page of another site can't send them without asking first (a form or a
+// simple fetch sends none of them), so they are a lock and not only a label.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != mediaJSON && media != mediaNDJSON {
+		return nil, fail(http.StatusUnsupportedMediaType,
+			"Content-Type is %.60q: send application/json (one event or an array of them) or application/x-ndjson (one event a line).",
+			r.Header.Get("Content-Type")).with("Accept", mediaJSON+", "+mediaNDJSON)
+	}
+	src := io.Reader(http.MaxBytesReader(w, r.Body, maxBody))
+	coding := strings.ToLower(strings.TrimSpace(strings.Join(r.Header.Values("Content-Encoding"), ",")))
+	switch coding {
+	case "", "identity":
+		coding = ""
+	case "gzip", "x-gzip":
+		gz, err := gzip.NewReader(src)
+		if err != nil {
+			return nil, bodyFailed(r, "gzip", err)
+		}
+		defer gz.Close()
+		src = gz
+	case "zstd":
+		zr, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxUnfolded+1))
+		if err != nil {
+			return nil, bodyFailed(r, "zstd", err)
+		}
+		defer zr.Close()
+		src = zr
+	default:
+		return nil, fail(http.StatusUnsupportedMediaType, "Content-Encoding %.60q: send gzip, zstd or none.", coding).
+			with("Accept-Encoding", "gzip, zstd")
+	}
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(io.LimitReader(src, maxUnfolded+1)); err != nil {
+		return nil, bodyFailed(r, coding, err)
+	}
+	if body.Len() > maxUnfolded {
+		return nil, unfoldsTooFar()
+	}
+	return body.Bytes(), nil
+}
+
+func unfoldsTooFar() *problem {
+	return fail(http.StatusRequestEntityTooLarge, "The body unfolds to more than %d bytes: send fewer events at once.", maxUnfolded)
+}
+
+// bodyFailed names what went wrong while a body of the given coding was read.
+func bodyFailed(r *http.Request, coding string, err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fail(http.StatusRequestTimeout, "The body did not arrive within %v.", readTimeout).with("Connection", "close")
+	case r.Context().Err() != nil:
+		return errClientGone
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return unfoldsTooFar()
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fail(http.StatusBadRequest, "The body is cut off.")
+	case coding != "":
+		return fail(http.StatusBadRequest, "The body is not valid %s, which is what Content-Encoding says: %v.", coding, err)
+	}
+	return fail(http.StatusBadRequest, "The body can't be read: %v.", err)
+}
