@@ -24,10 +24,11 @@ const (
 // readBody returns the body of a publishing request, unfolded. Every error is a *problem or a client that is gone.
 //
 // The media types asked for are such that a page of another site can't send them without asking first (a form or a
-// simple fetch sends none of them), so they are a lock and not only a label.
+// simple fetch sends none of them), so they are a lock and not only a label. What curl -d calls a form is let in where no
+// browser can have sent it.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != mediaJSON && media != mediaNDJSON {
+	if err != nil || media != mediaJSON && media != mediaNDJSON && !(media == mediaForm && noBrowser(r)) {
 		return nil, fail(http.StatusUnsupportedMediaType,
 			"Content-Type is %.60q: send application/json (one event or an array of them) or application/x-ndjson (one event a line).",
 			r.Header.Get("Content-Type")).with("Accept", mediaJSON+", "+mediaNDJSON)
@@ -64,6 +65,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, unfoldsTooFar()
 	}
 	return body.Bytes(), nil
+}
+
+// noBrowser reports that the request has none of the headers that every browser puts on a POST of a page.
+func noBrowser(r *http.Request) bool {
+	for _, name := range []string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Referer"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 func unfoldsTooFar() *problem {

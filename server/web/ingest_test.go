@@ -57,6 +57,7 @@ func TestPublish(t *testing.T) {
 		{"nulls are absent", "/api/servers/web-1/events", "application/json", "", `{"type":"x:y","id":null,"data":null,"timestamp":null,"source":null}`, 1},
 		{"server id again", "/api/servers/web-1/events", "application/json", "", `{"serverId":"web-1","type":"x:y"}`, 1},
 		{"escaped server", "/api/servers/a%20b%3F/events", "application/json", "", one, 1},
+		{"curl -d", "/api/servers/web-1/events", "application/x-www-form-urlencoded", "", one, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			before := s.head(t)
@@ -86,7 +87,7 @@ func TestPublishMistakes(t *testing.T) {
 	}{
 		{"no body", "", "application/json", "", "", 400, "", "empty"},
 		{"white space", "", "application/json", "", " \n", 400, "", "empty"},
-		{"form", "", "application/x-www-form-urlencoded", "", good, 415, "", "application/json"},
+		{"a real form", "", "application/x-www-form-urlencoded", "", "type=x", 400, "events[0]", "byte 2"},
 		{"plain text", "", "text/plain", "", good, 415, "", "application/json"},
 		{"no type of content", "", "", "", good, 415, "", "application/json"},
 		{"unknown coding", "", "application/json", "br", good, 415, "", "gzip, zstd"},
@@ -213,6 +214,17 @@ func TestRecordFails(t *testing.T) {
 	}
 	if !strings.Contains(s.logged.String(), "disk full") {
 		t.Errorf("the log does not say why: %s", s.logged)
+	}
+}
+
+// A form is what a page of another site can send without asking, so any sign of a browser shuts it out.
+func TestFormFromBrowser(t *testing.T) {
+	s := open(t, nil)
+	for _, header := range [][2]string{{"Origin", s.url}, {"Sec-Fetch-Site", "same-origin"}, {"Sec-Fetch-Mode", "navigate"}, {"Referer", s.url + "/"}} {
+		a := s.do(t, "POST", "/api/servers/a/events", `{"type":"x:y"}`, "Content-Type", "application/x-www-form-urlencoded", header[0], header[1])
+		if a.status != 415 {
+			t.Errorf("%s: got %d %s, want 415", header[0], a.status, a.body)
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ const (
 	mediaStream = "text/event-stream"
 	mediaJSON   = "application/json"
 	mediaNDJSON = "application/x-ndjson"
+	mediaForm   = "application/x-www-form-urlencoded" // what curl -d says of anything
 )
 
 const (
