@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -31,48 +32,122 @@ func (c *Cursor) join() bool {
 	if source == nil {
 		return false
 	}
-	c.mode, c.source, c.off, c.skip = inFeed, source, 0, c.at
-	c.page = nil
+	c.mode, c.source, c.off, c.skip, c.until = inFeed, source, 0, c.at, 0
 	return true
 }
 
-// catchUp reads the next page from the record, or joins the feed. It runs in the goroutine of the one who waits for it, and
-// only Options.Readers do so at once, so that a thousand who come back together cost the log no more than a few.
-func (c *Cursor) catchUp(ctx context.Context) error {
+// CatchUp makes Fill have something again after ErrBehind: it reads the next page from the record, or finds it read already. It waits
+// for its turn and for the disk, so it is not for a goroutine that others wait for; only Options.Readers read at once, and those
+// who need the same page share it, so that a thousand who come back together cost the log no more than one. A page may turn
+// out to be empty, where nothing passes in a long stretch; then Place has moved on.
+//
+// Errors are those of Next; after a *GapError the page is there.
+func (c *Cursor) CatchUp(ctx context.Context) error {
+	if c.done {
+		return ErrClosed
+	}
+	if c.mode != behind || c.join() {
+		return nil
+	}
+	for {
+		p, read := c.hub.pages.want(c.feed, c.at)
+		switch {
+		case p == nil: // somebody reads it
+			select {
+			case <-read.done:
+				if p = read.page; p == nil {
+					continue
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case read != nil:
+			err := c.readPage(ctx, p)
+			c.hub.pages.have(c.feed, p, read, err)
+			if errors.Is(err, ErrReset) {
+				return c.lifeEnds(ctx)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return c.turn(p)
+	}
+}
+
+// rejoin goes on in a page that somebody has read already.
+func (c *Cursor) rejoin() bool {
+	p := c.hub.pages.at(c.feed, c.at)
+	if p == nil || !p.trimmed.IsZero() {
+		return false
+	}
+	_ = c.turn(p) // no gap without a trimmed stretch
+	return true
+}
+
+// readPage reads what follows c.at into p.
+func (c *Cursor) readPage(ctx context.Context, p *page) error {
 	select {
 	case c.hub.readers <- struct{}{}:
 		defer func() { <-c.hub.readers }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if c.join() {
-		return nil
-	}
-	page, err := c.hub.log.Read(ctx, journal.Query{
+	got, err := c.hub.log.Read(ctx, journal.Query{
 		After: c.life.id(c.at), Filter: c.feed.filter, Limit: c.hub.o.PageEvents, AcrossTrimmed: true,
 	})
+	if err := c.checkPage(got, err); err != nil {
+		return err
+	}
+	var buf []byte
+	if every := c.feed.every; every > 0 {
+		got.Events = sparse(got.Events, every)
+	}
+	for _, e := range got.Events {
+		buf = event.AppendFrame(buf, e)
+	}
+	p.set(buf)
+	p.until, p.trimmed = got.Next.Seq, got.Trimmed
+	return nil
+}
+
+// lifeEnds returns ErrReset when the hub too has noticed that the log began anew: until then a new Subscribe would only lead
+// back here. It does not wait for ever.
+func (c *Cursor) lifeEnds(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
+	defer cancel()
+	for {
+		w := c.feed.waiter()
+		if c.life.over.Load() != nil {
+			return ErrReset
+		}
+		select {
+		case <-w.c:
+		case <-ctx.Done():
+			return ErrReset
+		}
+	}
+}
+
+// checkPage says what is wrong with an answer to a question for what follows c.at.
+func (c *Cursor) checkPage(got journal.Page, err error) error {
 	switch {
 	case errors.Is(err, journal.ErrGone):
 		return ErrReset // the log began anew, and the hub is about to notice
 	case err != nil:
 		return fmt.Errorf("hub: catch up: %w", err)
-	case page.Next.Epoch != c.life.epoch, page.Next.Seq <= c.at && !page.More:
+	case got.Next.Epoch != c.life.epoch, got.Next.Seq <= c.at && !got.More:
 		return ErrReset // the log ends before what the feed has evicted: it was put back to an older copy
 	}
+	return nil
+}
 
-	var buf []byte
-	if c.page != nil && cap(c.page.buf) <= 4*c.hub.o.ChunkBytes {
-		buf = c.page.buf[:0]
-	}
-	for _, e := range page.Events {
-		buf = event.AppendFrame(buf, e)
-	}
-	c.page = whole(buf)
-	c.page.base = c.at
-	c.until = page.Next.Seq
-	c.mode, c.source, c.off = inPage, c.page, 0
+// turn goes on in a page that holds what follows c.at.
+func (c *Cursor) turn(p *page) error {
+	c.mode, c.source, c.until = inPage, &p.chunk, p.until
+	c.off = seek(p.buf, c.at)
 	c.settle()
-	return c.gap(page.Trimmed)
+	return c.gap(p.trimmed)
 }
 
 // gap returns a *GapError when something was trimmed that might have passed and was not told before.

@@ -3,6 +3,8 @@ package hub
 import (
 	"context"
 	"errors"
+	"math"
+	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -14,21 +16,27 @@ type Cursor struct {
 	life  *life
 	feed  *feed
 	start Start
+	stand
+	told  journal.Trimmed
+	own   *Batch // of Next and TryNext; nil before the first
+	done  bool
+	gzip  bool   // wants the feed's compressed blocks where they can be had
+	block uint64 // inZip: number of the next block
+}
 
+// stand is where a cursor stands; all that handing out changes.
+type stand struct {
 	mode   mode
-	source *chunk   // what is handed out, from off on: part of the feed, or a chunk of our own (picture or page)
+	source *chunk   // what is handed out, from off on: part of the feed, or a chunk beside it (picture or page)
 	off    int      // always between two frames
 	then   position // inPicture: where to go on in the feed
 	skip   uint64   // inFeed: frames up to this place are passed over, as they were handed out before we joined
 	// at: every event up to this place that passes has been handed out, apart from what source and off add to it.
 	// inPicture it is the picture's place, not reached until the picture is out.
 	at uint64
-
-	page  *chunk // inPage: the memory of the page, used again for the next
-	until uint64 // inPage: the place that the page reaches
-	told  journal.Trimmed
-	bufs  [][]byte
-	done  bool
+	// until is the place that the page reaches inPage. InFeed it is the place up to which a reader of compressed bytes takes
+	// plain ones, as the next block begins there; zero: not yet known.
+	until uint64
 }
 
 // mode is where the next bytes come from.
@@ -39,6 +47,7 @@ const (
 	inPicture             // the snapshot; then the feed
 	inPage                // a page read from the record; then behind
 	behind                // nowhere yet: join the feed where it holds what is missing, else read a page
+	inZip                 // shared live bytes, compressed
 )
 
 // Start says how the stream starts.
@@ -59,7 +68,7 @@ func (c *Cursor) Next(ctx context.Context, limit int) ([][]byte, error) {
 		case len(b) > 0:
 			return b, nil
 		case errors.Is(err, ErrBehind):
-			if err := c.catchUp(ctx); err != nil {
+			if err := c.CatchUp(ctx); err != nil {
 				return nil, err
 			}
 			continue
@@ -77,48 +86,15 @@ func (c *Cursor) Next(ctx context.Context, limit int) ([][]byte, error) {
 // TryNext is Next for those who can't wait: with nothing at hand it returns neither bytes nor an error, and ErrBehind
 // where the next bytes have to be read from the record. It does no I/O and waits for nobody.
 func (c *Cursor) TryNext(limit int) ([][]byte, error) {
-	clear(c.bufs)
-	c.bufs = c.bufs[:0]
-	if c.done {
-		return nil, ErrClosed
+	if c.own == nil {
+		c.own = new(Batch)
 	}
-	limit = max(limit, 1)
-	over := c.life.over.Load() // before the bytes are looked at, so that all that was published comes first
-	for limit > 0 {
-		if c.mode == behind && !c.join() {
-			break
-		}
-		final := c.source.bytes()
-		if c.skip > 0 && c.mode == inFeed {
-			c.off += seek(final[c.off:], c.skip)
-			if c.off < len(final) {
-				c.skip = 0
-			}
-		}
-		if c.off == len(final) {
-			if !c.step() {
-				break
-			}
-			continue
-		}
-		n := cut(final[c.off:], limit)
-		if n > limit && len(c.bufs) > 0 {
-			break // a frame that does not fit behind what we have
-		}
-		c.bufs = append(c.bufs, final[c.off:c.off+n:c.off+n])
-		c.off += n
-		limit -= n
-		c.settle()
+	err := c.Fill(c.own, limit)
+	clear(c.own.stands) // nobody can return these
+	if err != nil || len(c.own.Bufs) == 0 {
+		return nil, err
 	}
-	switch {
-	case len(c.bufs) > 0:
-		return c.bufs, nil
-	case over != nil:
-		return nil, *over
-	case c.mode == behind:
-		return nil, ErrBehind
-	}
-	return nil, nil
+	return c.own.Bufs, nil
 }
 
 // step goes on to what follows source, all of which was handed out. It reports false when nothing follows yet.
@@ -152,21 +128,24 @@ func (c *Cursor) settle() {
 	}
 	if c.mode == inPicture {
 		c.mode, c.source, c.off, c.then = inFeed, c.then.chunk, c.then.off, position{}
+		if c.feed.every > 0 {
+			c.skip = c.at // what the picture had already may be on its way to the feed
+		}
 		return
 	}
-	c.mode, c.source, c.off, c.at = behind, nil, 0, c.until
+	c.mode, c.source, c.off, c.at, c.until = behind, nil, 0, c.until, 0
 }
 
 // fallBehind leaves the feed, which has evicted what follows.
 func (c *Cursor) fallBehind() {
 	c.at = c.reached()
-	c.mode, c.source, c.off, c.skip = behind, nil, 0, 0
+	c.mode, c.source, c.off, c.skip, c.until = behind, nil, 0, 0, 0
 }
 
 // reached returns up to where everything that passes was handed out, as far as the source itself shows.
 func (c *Cursor) reached() uint64 {
 	switch {
-	case c.mode == behind || c.mode == inPicture:
+	case c.mode == behind || c.mode == inPicture || c.mode == inZip:
 		return c.at
 	case c.off > 0:
 		return max(c.at, lastSeq(c.source.buf[:c.off]))
@@ -174,16 +153,24 @@ func (c *Cursor) reached() uint64 {
 	return max(c.at, c.source.base)
 }
 
+// drained reports that nothing that was published is left to hand out. The cursor is in the feed.
+func (c *Cursor) drained() bool {
+	if c.mode == inZip {
+		return c.feed.zip.drained(c.block)
+	}
+	return c.mode == inFeed && c.off == len(c.source.bytes()) && c.source.next.Load() == nil
+}
+
 // Wake returns a channel that is closed when TryNext may have something to return, be it bytes or an error. It is already
 // closed if that is so now, so the order of Wake and TryNext does not matter and no wake-up is lost. One channel serves all
 // cursors of a feed: a worker that drives thousands of them waits for one. A wake-up may come with nothing behind it. Ask
 // for a new channel each time.
 func (c *Cursor) Wake() <-chan struct{} {
-	if c.mode != inFeed || c.done {
+	if c.mode != inFeed && c.mode != inZip || c.done {
 		return alreadyClosed
 	}
 	w := c.feed.waiter()
-	if c.off < len(c.source.bytes()) || c.source.next.Load() != nil || c.life.over.Load() != nil {
+	if !c.drained() || c.life.over.Load() != nil {
 		return alreadyClosed
 	}
 	return w.c
@@ -202,8 +189,8 @@ func (c *Cursor) Place() event.ID {
 	if c.mode == inPicture {
 		return event.ID{}
 	}
-	place := c.life.place.Load()
-	if c.mode == inFeed && c.off == len(c.source.bytes()) && c.source.next.Load() == nil {
+	place := c.feed.complete(c.life)
+	if c.drained() {
 		c.at = max(c.at, place) // remembered, since the feed may go on before the next call
 	}
 	return c.life.id(c.reached())
@@ -220,17 +207,39 @@ func (c *Cursor) Lag() uint64 {
 	return max(c.life.place.Load(), at) - at
 }
 
+// Backlog returns how many bytes the feed has for the cursor that it has not handed out: a very high number when it no longer
+// holds them, and zero while the cursor has a picture or a page in hand.
+func (c *Cursor) Backlog() int64 {
+	switch c.mode {
+	case inFeed:
+		return c.feed.written.Load() - c.source.start - int64(c.off)
+	case inZip:
+		return c.feed.zip.backlog(c.block)
+	case behind:
+		return math.MaxInt64
+	}
+	return 0
+}
+
+// Filter returns what the cursor's events pass.
+func (c *Cursor) Filter() event.Filter { return c.feed.filter }
+
+// Every returns the time in which one sample of each type and server is handed out; zero: all are.
+func (c *Cursor) Every() time.Duration { return c.feed.every }
+
 // Close gives the cursor's share of its feed back. Place goes on saying how far it came. A second Close does nothing.
 func (c *Cursor) Close() {
 	if c.done {
 		return
 	}
 	c.Place()
+	if c.mode == inZip {
+		c.feed.zip.leave()
+	}
 	if c.mode != inPicture {
 		c.at, c.mode = c.reached(), behind
 	}
 	c.done = true
-	c.source, c.page, c.then = nil, nil, position{}
-	clear(c.bufs)
+	c.source, c.then, c.own = nil, position{}, nil
 	c.hub.release(c.feed)
 }

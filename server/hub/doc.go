@@ -9,22 +9,34 @@
 // Where that can't be, it says so and never skips in silence: a [*GapError] for what retention took, [ErrReset] when the log
 // began anew. A new reader first gets the [Picture].
 //
-// A reader that is slow delays nobody and grows nothing: it pins the chunk it stands in and at most one page or picture of its
-// own, and reads the rest from the record when it gets there.
+// A reader to whom few samples are enough, see [Hub.SubscribeEvery], gets of each interval the newest of each server and type, and
+// all else as above: in the order of places, every state event at once, and with a place that never vouches for what still waits.
+//
+// A reader that is slow delays nobody and grows nothing: it pins the chunk it stands in and at most one page or picture, and
+// reads the rest from the record when it gets there. What it did not take it can give back: see [Cursor.Return]. One that is too slow for
+// all there is can have less: see [Cursor.Thin].
+//
+// Those who take compressed bytes share them as the others share the plain ones: see [Cursor.Deflate]. They are made by the first who
+// looks, so they cost nothing where nobody wants them, and publishing never waits for them.
 //
 // # Concurrency
 //
-// One goroutine, in [Hub.Run], writes all feeds. It holds Hub.mu while it hands out at most applyEvents events, and
-// never waits for a cursor. Cursors read without a lock, see a feed only grow, and see whole frames. Some may be ahead of others.
+// One goroutine, in [Hub.Run], writes all feeds, and a second one shows what some of them show later (see pacing in rate.go); they
+// take turns by Hub.mu. The first holds it while it hands out at most applyEvents events, with what has to go before them, the second
+// while it moves at most releaseFrames for each feed, and neither waits for a cursor. Cursors read without a lock, see a feed only
+// grow, and see whole frames. Some may be ahead of others.
 // What needs the lock is short: to find or make a feed, to find one's place in it, to give it back; only one caller at a time may copy
 // references out of the picture. Reading the record happens in the goroutine of the cursor that needs it, in a few at a time.
 //
 // Waiting costs nothing to the others either: all who wait on one feed wait for one channel, made by the first who waits
-// and closed by the loop after it has published. With nobody waiting, as under load, publishing wakes nobody.
+// and closed by the loop after it has published. With nobody waiting, as under load, publishing wakes nobody. One who drives
+// thousands of cursors does not wait but watches their feeds: an event costs it one call for each feed the event went to.
 //
 // # Memory
 //
-// Feeds: Options.Memory and a chunk for each. A cursor that reads along: some 200 bytes. One that catches up: a page of
-// Options.PageEvents events, at most journal.MaxPageBytes. Pictures: see [Options.MaxServers] and [Options.Lines]; one that is being
-// handed out is shared by those who came at the same time.
+// Feeds: Options.Memory and a chunk for each, and as much again for what waits where readers ask for few samples; where there are
+// readers of compressed bytes, a quarter of Options.FeedBytes for those. A cursor that reads along: some 250 bytes. One that catches up: a
+// page of Options.PageEvents events, at most journal.MaxPageBytes, which those share who missed the same; pages are kept up to
+// Options.PageBytes, and for half a minute. Pictures: see
+// [Options.MaxServers] and [Options.Lines]; one that is being handed out is shared by those who came at the same time.
 package hub

@@ -17,10 +17,11 @@ const firstChunk = 4 << 10
 // A chunk is a stretch of wire bytes: whole frames in order. It has one writer and any number of readers, who take no lock:
 // bytes before n are final, those behind it are the writer's. It is sealed, its n final, before its next is set.
 type chunk struct {
-	base uint64 // every event up to this place that passes stands in an earlier chunk
-	buf  []byte
-	n    atomic.Int64
-	next atomic.Pointer[chunk] // nil: this is the newest; evicted: the rest must be read from the record
+	base  uint64 // every event up to this place that passes stands in an earlier chunk
+	start int64  // bytes in earlier chunks of the feed
+	buf   []byte
+	n     atomic.Int64
+	next  atomic.Pointer[chunk] // nil: this is the newest; evicted: the rest must be read from the record
 }
 
 // evicted is the next of every chunk that a feed no longer keeps. A cursor that still reads such a chunk thus holds on to
@@ -30,19 +31,23 @@ var evicted = new(chunk)
 // bytes returns what is final so far.
 func (c *chunk) bytes() []byte { return c.buf[:c.n.Load()] }
 
-// whole returns a chunk that holds b and is not part of a feed.
-func whole(b []byte) *chunk {
-	c := &chunk{buf: b}
+// set makes c a chunk that holds b and is not part of a feed.
+func (c *chunk) set(b []byte) {
+	c.buf = b
 	c.n.Store(int64(len(b)))
-	return c
 }
 
 // A feed is the recent wire bytes of one filter, shared by all its cursors.
 type feed struct {
 	filter event.Filter
+	every  time.Duration // above zero: of the samples of each such interval the newest of each server and type is enough
 	// base: every event after this place, up to the life's place, that passes the filter is in the chunks kept. It rises.
-	base atomic.Uint64
-	wake atomic.Pointer[wake] // what cursors wait for; nil when none does
+	base    atomic.Uint64
+	wake    atomic.Pointer[wake]    // what cursors wait for; nil when none does
+	bells   atomic.Pointer[[]*bell] // who else is told; nil when nobody is
+	written atomic.Int64            // bytes published
+	zip     zip
+	owed    atomic.Uint64 // the first place that passes and is not shown yet; zero: none; see complete
 
 	snap struct {
 		sync.Mutex
@@ -50,6 +55,7 @@ type feed struct {
 	}
 
 	// The rest is guarded by Hub.mu.
+	pacing *pacing  // nil: all is shown at once
 	chunks []*chunk // never empty
 	end    int      // bytes written to the last chunk, published or not
 	held   int      // bytes in chunks
@@ -85,7 +91,7 @@ func (f *feed) add(seq uint64, frame []byte, chunkBytes int) {
 	last := f.chunks[len(f.chunks)-1]
 	if f.end+len(frame) > len(last.buf) {
 		size := min(max(2*len(last.buf), firstChunk), chunkBytes)
-		next := &chunk{base: seq - 1, buf: make([]byte, max(size, len(frame)))}
+		next := &chunk{base: seq - 1, start: last.start + int64(f.end), buf: make([]byte, max(size, len(frame)))}
 		last.n.Store(int64(f.end))
 		last.next.Store(next)
 		f.chunks = append(f.chunks, next)
@@ -99,7 +105,9 @@ func (f *feed) add(seq uint64, frame []byte, chunkBytes int) {
 // publish shows cursors what was added and evicts what is more than limit bytes old. Hub.mu is held.
 func (f *feed) publish(limit int) {
 	f.dirty = false
-	f.chunks[len(f.chunks)-1].n.Store(int64(f.end))
+	last := f.chunks[len(f.chunks)-1]
+	last.n.Store(int64(f.end))
+	f.written.Store(last.start + int64(f.end))
 	f.evict(limit)
 }
 
@@ -117,7 +125,7 @@ func (f *feed) evict(limit int) {
 // sever is for a hole in the log before seq: what stood there is gone, but cursors have to be told. It makes each of them read
 // the record, which knows, and join again at seq. Hub.mu is held, and the caller marks the feed dirty.
 func (f *feed) sever(seq uint64) {
-	next := &chunk{base: seq - 1}
+	next := &chunk{base: seq - 1, start: f.chunks[len(f.chunks)-1].start + int64(f.end)}
 	f.base.Store(next.base)
 	for i, c := range f.chunks {
 		if i == len(f.chunks)-1 {
@@ -126,6 +134,9 @@ func (f *feed) sever(seq uint64) {
 		c.next.Store(evicted)
 	}
 	f.chunks, f.end, f.held = []*chunk{next}, 0, 0
+	if f.pacing != nil {
+		f.pacing.severed()
+	}
 }
 
 // find returns the chunk in which the first event after the place stands or will stand; nil when events after it have been
@@ -161,6 +172,7 @@ func (f *feed) waiter() *wake {
 
 // ring wakes all who wait, a crowd in a goroutine of its own. It must follow what they are to see.
 func (f *feed) ring(crowds *sync.WaitGroup) {
+	f.ringBells()
 	if f.wake.Load() == nil {
 		return // nobody waits: the usual case under load
 	}

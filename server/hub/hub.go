@@ -31,6 +31,11 @@ type Options struct {
 	Linger time.Duration
 	// Readers is how many cursors may read the record at the same time; the others wait for their turn: 4.
 	Readers int
+	// PageBytes bounds what is kept of pages that were read for some who catch up, for the others: 16 MiB.
+	PageBytes int
+	// Window is how long lines and samples wait, at most, for others that go to the same readers, once some have just gone
+	// out; state never waits. Not at all unless set.
+	Window time.Duration
 	// PageEvents is how many events a cursor that catches up reads at a time, and so bounds its memory: 256.
 	PageEvents int
 }
@@ -48,6 +53,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxServers, 10_000)
 	def(&o.Readers, 4)
 	def(&o.PageEvents, 256)
+	def(&o.PageBytes, 16<<20)
 	if o.Linger <= 0 {
 		o.Linger = time.Minute
 	}
@@ -71,6 +77,7 @@ type Hub struct {
 	o       Options
 	ready   chan struct{}
 	running atomic.Bool
+	count   counters
 	readers chan struct{} // one token for each reader of the record
 
 	gather sync.Mutex // held while waiting for mu to look at the picture, so that the loop waits for one who looks and not for all
@@ -83,6 +90,13 @@ type Hub struct {
 	dirty []*feed // written to since the last publish
 
 	crowds sync.WaitGroup // goroutines that wake many at once
+	pages  pages
+
+	// Feeds that show some of what they were given later; see pacing. Guarded by mu.
+	late, lateSpare []*feed
+	lateDue         time.Duration // when the first of them is due
+	tock            chan struct{} // holds a token when that has become sooner
+	began           time.Time
 }
 
 // A life is one epoch of the log, from when its picture was made until it ends: by a new epoch, a log put back to an
@@ -110,7 +124,8 @@ func (l *life) id(seq uint64) event.ID {
 // New returns a Hub for the log. It does nothing until Run.
 func New(log journal.Log, o Options) *Hub {
 	o = o.withDefaults()
-	return &Hub{log: log, o: o, ready: make(chan struct{}), readers: make(chan struct{}, o.Readers)}
+	return &Hub{log: log, o: o, ready: make(chan struct{}), readers: make(chan struct{}, o.Readers), pages: pages{max: o.PageBytes},
+		lateDue: never, tock: make(chan struct{}, 1), began: time.Now()}
 }
 
 // Ready is closed when the picture was made for the first time and Subscribe works.
@@ -126,6 +141,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { h.sweep(ctx) })
+	sweeper.Go(func() { h.runLate(ctx) })
 	err := h.run(ctx)
 	cancel()
 	sweeper.Wait()
@@ -212,6 +228,9 @@ func (h *Hub) end(err error) {
 	h.mu.Lock()
 	l := h.life
 	h.life = nil
+	if l != nil {
+		h.showAll(l)
+	}
 	h.mu.Unlock()
 	if l == nil {
 		return
@@ -261,29 +280,40 @@ func (h *Hub) applyPart(l *life, part []event.Event) (err error) {
 		}
 		place = e.ID.Seq
 		h.frame = event.AppendFrame(h.frame[:0], e)
+		h.count.events.Add(1)
+		h.count.bytes.Add(int64(len(h.frame)))
 		l.picture.fold(e, h.frame)
 		for _, f := range l.named[e.Server] {
 			if f.filter.MatchType(e.Type) {
-				h.add(f, place)
+				h.add(f, e)
 			}
 		}
 		for _, f := range l.wide {
 			if f.filter.Match(e.Server, e.Type) {
-				h.add(f, place)
+				h.add(f, e)
 			}
 		}
 	}
 	limit := h.feedLimit(l)
+	now, shown := h.now(), h.dirty[:0]
 	for _, f := range h.dirty {
-		f.publish(limit)
+		if h.show(l, f, limit, now) {
+			shown = append(shown, f)
+		}
 	}
+	clear(h.dirty[len(shown):])
+	h.dirty = shown
 	l.place.Store(place)
 	return err
 }
 
-func (h *Hub) add(f *feed, seq uint64) {
+func (h *Hub) add(f *feed, e event.Event) {
 	h.mark(f)
-	f.add(seq, h.frame, h.o.ChunkBytes)
+	if f.pacing != nil {
+		f.put(e, h.frame, h.o.ChunkBytes)
+		return
+	}
+	f.add(e.ID.Seq, h.frame, h.o.ChunkBytes)
 }
 
 func (h *Hub) mark(f *feed) {

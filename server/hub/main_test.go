@@ -112,7 +112,7 @@ func (r *reader) until(p event.ID) {
 		case len(b) > 0:
 			r.take(b)
 		case errors.Is(err, ErrBehind):
-			if err := r.catchUp(r.t.Context()); err != nil {
+			if err := r.CatchUp(r.t.Context()); err != nil {
 				r.t.Fatal(err)
 			}
 		case err != nil:

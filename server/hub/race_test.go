@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/journal/bolt"
@@ -78,6 +79,8 @@ func TestEveryReaderGetsTheWholeRecord(t *testing.T) {
 			func(*testing.T) journal.Log { return newMemLog() }},
 		{"in small batches", 3000, 20, Options{ChunkBytes: 2000, FeedBytes: 6000, PageEvents: 50, Readers: 1},
 			func(*testing.T) journal.Log { l := newMemLog(); l.batch = 3; return l }},
+		{"in windows", 6000, 20, Options{ChunkBytes: 2000, FeedBytes: 6000, PageEvents: 50, Window: time.Millisecond},
+			func(*testing.T) journal.Log { return newMemLog() }},
 		{"on bolt", 1500, 20, Options{ChunkBytes: 1000, FeedBytes: 4000, PageEvents: 20}, func(t *testing.T) journal.Log {
 			l, err := bolt.Open(t.TempDir(), bolt.Options{})
 			if err != nil {
@@ -159,7 +162,7 @@ func (r *reader) wander(h *Hub, f event.Filter, from event.ID, newest *atomic.Ui
 			b, err := c.TryNext(1 + rnd.IntN(3000))
 			switch {
 			case errors.Is(err, ErrBehind):
-				if err := c.catchUp(context.Background()); err != nil {
+				if err := c.CatchUp(context.Background()); err != nil {
 					r.t.Errorf("catch up: %v", err)
 					return
 				}
@@ -187,9 +190,16 @@ func (r *reader) wander(h *Hub, f event.Filter, from event.ID, newest *atomic.Ui
 
 // A place is a promise: all that passes up to it was handed out before, and it never goes back.
 func TestPlaceIsExactWhileOthersPublish(t *testing.T) {
+	o := Options{ChunkBytes: 1000, FeedBytes: 5000, PageEvents: 20}
+	t.Run("at once", func(t *testing.T) { testPlaceIsExact(t, o) })
+	o.Window = 100 * time.Microsecond
+	t.Run("in windows", func(t *testing.T) { testPlaceIsExact(t, o) })
+}
+
+func testPlaceIsExact(t *testing.T, o Options) {
 	log := newMemLog()
 	put(t, log, ev("s1", "server:starting", 0))
-	h := start(t, log, Options{ChunkBytes: 1000, FeedBytes: 5000, PageEvents: 20})
+	h := start(t, log, o)
 	type said struct{ place, last uint64 }
 	var readers sync.WaitGroup
 	var newest atomic.Uint64
@@ -212,7 +222,7 @@ func TestPlaceIsExactWhileOthersPublish(t *testing.T) {
 				all[i] = append(all[i], last)
 				b, err := r.TryNext(1 + rnd.IntN(2000))
 				if errors.Is(err, ErrBehind) {
-					err = r.catchUp(context.Background())
+					err = r.CatchUp(context.Background())
 				}
 				if err != nil {
 					t.Error(err)

@@ -29,6 +29,11 @@ func (h *Hub) snapshot(l *life, f *feed) *snapshot {
 	h.mu.Lock()
 	entries := l.picture.collect(f.filter)
 	s.place = l.place.Load()
+	if p := f.pacing; p != nil && p.first > 0 {
+		f.publish(h.feedLimit(l)) // its cursors are told when its window is over
+		p.first = 0
+		f.owed.Store(p.oldest())
+	}
 	s.then = position{f.chunks[len(f.chunks)-1], f.end}
 	h.mu.Unlock()
 	h.gather.Unlock()
@@ -42,8 +47,7 @@ func (h *Hub) snapshot(l *life, f *feed) *snapshot {
 	for _, e := range entries {
 		b = append(b, e.frame...)
 	}
-	s.body.buf = b
-	s.body.n.Store(int64(len(b)))
+	s.body.set(b)
 	f.snap.newest = weak.Make(s)
 	return s
 }

@@ -34,18 +34,26 @@ type Start struct {
 // It does no I/O, except that it asks the log for its newest place when the one given is newer than the hub has seen: a
 // publisher may know a place sooner than the hub does. It returns ErrNotReady, ErrClosed, or an error of the log.
 func (h *Hub) Subscribe(ctx context.Context, f event.Filter, after event.ID) (*Cursor, error) {
-	l, fd, err := h.feedFor(f)
+	return h.SubscribeEvery(ctx, f, 0, after)
+}
+
+// SubscribeEvery is Subscribe for a reader to whom, of the samples of one server and type, one in so long a time is enough. Lines and
+// samples wait until that time is over; then of the samples that wait the newest are handed out. State does not wait, and
+// takes with it what came before, so that all is in order. The newest always arrives, and Place does not rise above what still
+// waits. Of what is read from the record, as after a resume, the newest sample of each such time, by the samples' own clock, is
+// handed out. Zero is Subscribe; all who ask for the same share their bytes.
+func (h *Hub) SubscribeEvery(ctx context.Context, f event.Filter, every time.Duration, after event.ID) (*Cursor, error) {
+	l, fd, err := h.feedFor(f, max(every, 0))
 	if err != nil {
 		return nil, err
 	}
 	c := &Cursor{hub: h, life: l, feed: fd, start: Start{Mode: Resumed, After: after}}
-	place := l.place.Load()
 	switch {
 	case after.IsZero():
 		c.start.Mode = Fresh
 	case after.Epoch != l.epoch:
 		c.start.Mode, c.start.Reason = Reset, journal.GoneEpoch
-	case after.Seq > place:
+	case after.Seq > l.place.Load():
 		b, err := h.log.Bounds(ctx)
 		if err != nil {
 			c.Close()
@@ -56,7 +64,7 @@ func (h *Hub) Subscribe(ctx context.Context, f event.Filter, after event.ID) (*C
 		}
 	}
 	if c.start.Mode == Resumed {
-		c.start.Place = l.id(max(place, after.Seq))
+		c.start.Place = l.id(max(fd.complete(l), after.Seq))
 		c.at = after.Seq
 		c.mode = behind
 		c.join()
@@ -71,8 +79,11 @@ func (h *Hub) Subscribe(ctx context.Context, f event.Filter, after event.ID) (*C
 }
 
 // feedFor returns the feed of the filter, made if need be, with one reference more.
-func (h *Hub) feedFor(f event.Filter) (*life, *feed, error) {
+func (h *Hub) feedFor(f event.Filter, every time.Duration) (*life, *feed, error) {
 	key := f.Key()
+	if every > 0 {
+		key += "\n" + every.String()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.life
@@ -85,6 +96,11 @@ func (h *Hub) feedFor(f event.Filter) (*life, *feed, error) {
 	fd := l.feeds[key]
 	if fd == nil {
 		fd = newFeed(f, l.place.Load())
+		if fd.every = every; every > 0 {
+			fd.pacing = newPacing(max(every, h.o.Window), true)
+		} else if h.o.Window > 0 {
+			fd.pacing = newPacing(h.o.Window, false)
+		}
 		l.feeds[key] = fd
 		if named := f.Exact(); named != nil {
 			for _, server := range named {
@@ -122,6 +138,7 @@ func (h *Hub) sweep(ctx context.Context) {
 }
 
 func (h *Hub) sweepOnce(now time.Time) {
+	h.pages.sweep(now.Add(-h.o.Linger / 2))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.life

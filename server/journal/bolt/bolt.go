@@ -66,7 +66,8 @@ type Log struct {
 
 	queue   queue
 	recent  recent
-	bytes   atomic.Int64  // of all events held
+	bytes   atomic.Int64 // of all events held
+	count   counters
 	closing chan struct{} // closed when Close is called
 	stopped chan struct{} // closed when the committer has ended
 	once    sync.Once
@@ -123,6 +124,7 @@ func Open(dir string, o Options) (*Log, error) {
 		stopped:   make(chan struct{}),
 		latest:    make(map[topic]latest),
 		commitTx:  (*bbolt.Tx).Commit,
+		count:     newCounters(),
 	}
 	if l.retention == (journal.Retention{}) {
 		l.retention = journal.DefaultRetention

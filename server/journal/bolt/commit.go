@@ -120,7 +120,9 @@ func (l *Log) run() {
 // commit records the group in one transaction, shows it to the readers and answers the publishers.
 func (l *Log) commit(group []*waiter) {
 	c := change{size: l.size}
+	begun := time.Now()
 	err := l.update(func(tx *bbolt.Tx) (bool, error) { return l.record(tx, group, &c) })
+	l.count.committed(group, len(c.events), time.Since(begun), err)
 	if err == nil {
 		l.apply(&c)
 	}

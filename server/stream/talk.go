@@ -1,0 +1,368 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mcp-cloud/telltale/server/hub"
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/shared/sse"
+)
+
+const (
+	// helping is the most that one turn hands out, so that a worker comes round to everybody.
+	helping = 128 << 10
+	// heldAfter is how long a full socket, or a write, has to keep us waiting for the reader to count as slow. Under load every
+	// socket is full for moments, and on a long way for as long as it takes there and back.
+	heldAfter = 250 * time.Millisecond
+	// reasonForeign is why a stream is reset whose reader was at no place of ours.
+	reasonForeign = "unknown"
+)
+
+const never = time.Duration(math.MaxInt64)
+
+// talk is what one stream says, and when. It does no I/O but in read. One goroutine at a time may use it. Its size is what an
+// idle stream costs.
+type talk struct {
+	s     *Server
+	cur   *hub.Cursor   // nil when there never was one
+	pend  []byte        // goes out before anything else: the rest of what was cut short, or frames of our own
+	beat  time.Duration // when the next sign of life is due
+	ends  time.Duration // when it has lasted long enough
+	why   Reason        // over: why
+	over  bool          // the last word is in pend
+	gzip  bool
+	anew  bool // the log began anew: subscribe again
+	lives bool // what sync promised is out, and a heartbeat has said so
+	held  bool // the reader has kept us waiting since it last had everything
+}
+
+// talk begins a stream: it subscribes and has sync to say.
+func (s *Server) talk(ctx context.Context, q Request) *talk {
+	now := s.now()
+	t := &talk{s: s, gzip: s.zips(q), beat: now + s.o.Heartbeat, ends: never}
+	if s.o.MaxAge > 0 {
+		t.ends = now + jitter(s.o.MaxAge)
+	}
+	if t.gzip {
+		t.pend = append(t.pend, gzipHead...)
+	}
+	own := sse.AppendRetry(nil, s.o.Retry)
+	select {
+	case <-s.closing:
+		t.pend = t.encode(t.pend, own)
+		t.close(Shutdown)
+		return t
+	default:
+	}
+	cur, err := s.hub.SubscribeEvery(ctx, q.Filter, q.Every, q.After)
+	if err != nil {
+		t.pend = t.encode(t.pend, own)
+		t.fail(err)
+		return t
+	}
+	t.begin(cur)
+	t.pend = t.encode(t.pend, t.sync(own, q.Foreign))
+	return t
+}
+
+func (t *talk) begin(cur *hub.Cursor) {
+	t.cur = cur
+	if t.gzip {
+		cur.Deflate()
+	}
+}
+
+// sync appends how the cursor starts.
+func (t *talk) sync(b []byte, foreign bool) []byte {
+	start := t.cur.Start()
+	say := event.Sync{
+		Mode: string(start.Mode), Place: start.Place, After: start.After, Reason: string(start.Reason),
+		HeartbeatMs: t.s.o.Heartbeat.Milliseconds(), ServerTime: event.Millis(time.Now()), Version: t.s.o.Version,
+	}
+	if start.Mode == hub.Reset {
+		say.After = event.ID{}
+	}
+	if foreign {
+		say.Mode, say.Reason = event.SyncReset, reasonForeign
+	}
+	return appendOwn(event.StreamSync, b, event.ID{}, say)
+}
+
+// appendOwn appends one frame of the stream's own; their payloads always encode.
+func appendOwn[T any](k event.Kind[T], b []byte, place event.ID, payload T) []byte {
+	b, err := k.AppendFrame(b, place, payload)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// encode appends frames of our own as this reader gets them.
+func (t *talk) encode(b, frames []byte) []byte {
+	if t.gzip {
+		return appendDeflate(b, frames)
+	}
+	return append(b, frames...)
+}
+
+// outbox is what a talk has to write, in this order: lead, body, tail. It may be used for any number of talks in turn.
+type outbox struct {
+	lead   []byte // rests, and frames of our own
+	batch  hub.Batch
+	body   [][]byte // batch.Bufs, or packed
+	packed []byte   // the batch compressed for this stream alone
+	one    [1][]byte
+	tail   []byte // the heartbeat that says that what sync promised is out
+	own    []byte // frames of our own on their way into lead or tail
+	size   int
+	plain  int
+}
+
+func (o *outbox) reset() {
+	o.batch.Reset()
+	o.lead, o.packed, o.tail, o.own, o.body = o.lead[:0], o.packed[:0], o.tail[:0], o.own[:0], nil
+	o.size, o.plain = 0, 0
+}
+
+// verdict is what comes of a turn.
+type verdict uint8
+
+const (
+	says   verdict = iota // there is something in the outbox to write; then tell wrote
+	silent                // nothing, until the feed, or the time in beat or ends, has something
+	behind                // call read, which takes time, and come again
+	ended                 // nothing any more
+)
+
+// turn puts into o what is to be written next.
+func (t *talk) turn(o *outbox, now time.Duration) verdict {
+	o.reset()
+	v := silent
+	if !t.over {
+		v = t.fill(o, now)
+	}
+	// What fill says of its own goes behind the rest that was cut short, and a last word behind both.
+	o.lead = append(o.lead, t.pend...)
+	o.lead = t.encode(o.lead, o.own)
+	o.size = len(o.lead) + len(o.tail)
+	for _, b := range o.body {
+		o.size += len(b)
+	}
+	o.plain = len(t.pend) + len(o.own) + o.plain
+	switch {
+	case o.size > 0:
+		return says
+	case t.over:
+		return ended
+	}
+	return v
+}
+
+func (t *talk) fill(o *outbox, now time.Duration) verdict {
+	if now >= t.ends {
+		t.close(MaxAge)
+		return says
+	}
+	if now >= t.beat {
+		t.beat = now + t.s.o.Heartbeat
+		if t.lives {
+			o.own = t.heartbeat(o.own)
+		} else {
+			o.own = sse.AppendComment(o.own, "more to come") // a heartbeat would say that this is all
+		}
+	}
+	if t.anew {
+		return behind
+	}
+	if t.slow() && t.cur.Backlog() > t.s.o.SlowBytes {
+		return behind
+	}
+	limit := helping
+	if t.gzip {
+		limit = zipPiece
+	}
+	switch err := t.cur.Fill(&o.batch, limit); {
+	case errors.Is(err, hub.ErrBehind):
+		return behind
+	case errors.Is(err, hub.ErrReset):
+		t.anew = true
+		return behind
+	case err != nil:
+		t.fail(err)
+		return says
+	}
+	o.body, o.plain = o.batch.Bufs, o.batch.Size
+	switch {
+	case o.batch.Zipped:
+		o.plain = o.batch.Plain
+	case t.gzip && o.batch.Size > 0:
+		for _, b := range o.batch.Bufs {
+			o.packed = appendDeflate(o.packed, b)
+		}
+		o.one[0] = o.packed
+		o.body = o.one[:]
+	}
+	if !t.lives && t.cur.CaughtUp() {
+		o.tail = t.encode(o.tail, t.heartbeat(nil))
+	}
+	if o.batch.Size == 0 && len(o.tail) == 0 {
+		t.held = false
+	}
+	return silent
+}
+
+// slow reports whether the reader is to be thinned once it is too far behind. What it missed before it came is its own.
+func (t *talk) slow() bool { return t.lives && t.held && t.s.o.SlowBytes > 0 }
+
+// wrote tells that n bytes of the outbox are out, and reports whether that was all. What was cut short in mid-frame goes
+// first next time, and what lies behind it goes back to the cursor.
+func (t *talk) wrote(o *outbox, n int) (all bool) {
+	t.s.count.wrote(n, o.plain*n/max(1, o.size))
+	if n >= o.size {
+		t.pend = nil
+		t.lived(len(o.tail) > 0)
+		return true
+	}
+	if n < len(o.lead) {
+		t.pend = append([]byte(nil), o.lead[n:]...)
+		t.unread(o, 0)
+		return false
+	}
+	t.pend = nil
+	n -= len(o.lead)
+	body := o.size - len(o.lead) - len(o.tail)
+	if n < body {
+		t.unread(o, n)
+		return false
+	}
+	t.pend = append([]byte(nil), o.tail[n-body:]...)
+	t.lived(true)
+	return false
+}
+
+// unread gives back what of the body is not among its first n bytes.
+func (t *talk) unread(o *outbox, n int) {
+	switch {
+	case o.batch.Size == 0:
+	case len(o.packed) > 0 && n > 0: // a block of our own can't be taken apart
+		t.pend = append(t.pend, o.packed[n:]...)
+	default:
+		t.pend = append(t.pend, t.cur.Return(&o.batch, n)...)
+	}
+}
+
+func (t *talk) lived(said bool) {
+	if said && !t.lives {
+		t.lives = true
+		// The first is early by chance, so that streams which began together do not beat together.
+		h := t.s.o.Heartbeat
+		t.beat = t.s.now() + h/4 + rand.N(h*3/4+1)
+	}
+}
+
+func (t *talk) heartbeat(b []byte) []byte {
+	t.s.count.beats.Add(1)
+	place := t.cur.Place()
+	return appendOwn(event.StreamHeartbeat, b, place, event.Heartbeat{ServerTime: event.Millis(time.Now()), Place: place})
+}
+
+// read does what turn said it is behind with: reads the record, thins the backlog, or subscribes again. It gives up without a word
+// when ctx ends.
+func (t *talk) read(ctx context.Context) {
+	if t.anew {
+		t.resync(ctx)
+		return
+	}
+	var own []byte
+	var err error
+	if t.slow() {
+		var left hub.Skipped
+		if left, err = t.cur.Thin(ctx); left.Count > 0 {
+			t.s.count.thinned.Add(1)
+			t.s.count.skipped.Add(left.Count)
+			own = appendOwn(event.StreamGap, own, event.ID{}, event.Gap{Reason: "slow", From: left.From, To: left.To, Classes: left.Classes, Count: left.Count})
+		}
+	} else {
+		t.s.count.caughtUp.Add(1)
+		err = t.cur.CatchUp(ctx)
+	}
+	gap, trimmed := errors.AsType[*hub.GapError](err)
+	switch {
+	case err == nil:
+	case trimmed:
+		t.s.count.trimmed.Add(1)
+		own = appendOwn(event.StreamGap, own, event.ID{}, event.Gap{Reason: "trimmed", From: gap.From, To: gap.To, Classes: gap.Classes})
+	case errors.Is(err, hub.ErrReset):
+		t.anew = true
+	case ctx.Err() != nil:
+	default:
+		t.fail(err)
+	}
+	if len(own) > 0 {
+		t.pend = t.encode(t.pend, own)
+	}
+}
+
+// resync goes on in the log that began anew.
+func (t *talk) resync(ctx context.Context) {
+	after := t.cur.Place()
+	t.cur.Close()
+	cur, err := t.s.hub.SubscribeEvery(ctx, t.cur.Filter(), t.cur.Every(), after)
+	if err != nil {
+		if ctx.Err() == nil {
+			t.fail(err)
+		}
+		return
+	}
+	t.begin(cur)
+	t.s.count.resynced.Add(1)
+	t.anew, t.lives, t.held = false, false, false
+	t.beat = t.s.now() + t.s.o.Heartbeat
+	var own []byte
+	if start := cur.Start(); start.Mode != hub.Resumed {
+		reason := cmp.Or(start.Reason, journal.GoneEpoch)
+		own = appendOwn(event.StreamReset, own, event.ID{}, event.Reset{Reason: string(reason), Place: after})
+	}
+	t.pend = t.encode(t.pend, t.sync(own, false))
+}
+
+var partings = [reasons]string{
+	Shutdown: "The server is shutting down. Come back and go on where you were.",
+	MaxAge:   "This stream has lasted long enough. Come back and go on where you were.",
+	Slow:     "You took nothing for too long. Come back and go on where you were.",
+	NotReady: "The server is reading its record. Come back in a moment.",
+	Failed:   "Something here failed. Come back and go on where you were.",
+}
+
+// fail ends the talk for an error of the hub.
+func (t *talk) fail(err error) {
+	switch {
+	case errors.Is(err, hub.ErrClosed), errors.Is(err, journal.ErrClosed):
+		t.close(Shutdown)
+	case errors.Is(err, hub.ErrNotReady):
+		t.close(NotReady)
+	case errors.Is(err, context.Canceled): // the reader is gone
+		t.over, t.why = true, Gone
+	default:
+		t.s.o.Logger.Error("stream failed", "error", err)
+		t.close(Failed)
+	}
+}
+
+// close ends the talk with a last word: why, and when to come back.
+func (t *talk) close(why Reason) {
+	if t.over {
+		return
+	}
+	t.over, t.why = true, why
+	wait := t.s.comeBack()
+	own := sse.AppendRetry(nil, wait)
+	own = appendOwn(event.StreamClosing, own, event.ID{}, event.Closing{Reason: why.String(), Message: partings[why], RetryMs: wait.Milliseconds()})
+	t.pend = t.encode(t.pend, own)
+}
