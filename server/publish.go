@@ -31,7 +31,8 @@ const (
 	batchBytes = 1 << 20
 )
 
-// Run publishes and prints the place of each event.
+// Run publishes and prints the place of each event, or "held" for one that came so soon after another of its kind that the
+// server records it a moment later, or a newer one in its place.
 func (c *publishCmd) Run(p *program) error {
 	path := "/api/events"
 	if c.Server != "" {
@@ -139,6 +140,7 @@ func (s *sender) send(body []byte) error {
 		Events []struct {
 			ID       string
 			Repeated bool
+			Held     bool
 		}
 	}
 	if err := json.Unmarshal(b, &accepted); err != nil {
@@ -146,11 +148,14 @@ func (s *sender) send(body []byte) error {
 	}
 	out := bufio.NewWriter(s.p.stdout)
 	for _, e := range accepted.Events {
-		repeated := ""
-		if e.Repeated {
-			repeated = " repeated"
+		switch {
+		case e.Held:
+			fmt.Fprintln(out, "held")
+		case e.Repeated:
+			fmt.Fprintln(out, e.ID, "repeated")
+		default:
+			fmt.Fprintln(out, e.ID)
 		}
-		fmt.Fprintf(out, "%s%s\n", e.ID, repeated)
 	}
 	return out.Flush()
 }

@@ -1,26 +1,38 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
-// accepted is the answer to a publisher, once all its events are recorded.
+// Publisher takes what is published: a journal.Log, or what stands before one and may hold events back. The Receipt of an event
+// that it holds has the zero ID.
+type Publisher interface {
+	Append(ctx context.Context, events []event.Event) ([]journal.Receipt, error)
+}
+
+// accepted is the answer to a publisher, once all its events are recorded, but for those that are held.
 type accepted struct {
 	Accepted int       `json:"accepted"`
 	Events   []receipt `json:"events"` // one for each event, in the order they came
 }
 
 type receipt struct {
-	ID       string `json:"id"`                 // the event's place in the record
+	ID       string `json:"id,omitempty"`       // the event's place in the record
 	Repeated bool   `json:"repeated,omitempty"` // it was there before: its outer "id" has been seen
+	// Held: it has no place, as it came too soon after the one before it. Unless a newer one of its kind comes, or has come
+	// already, it is recorded in a moment; it is not durable before that. See package pace.
+	Held bool `json:"held,omitempty"`
 }
 
 // publish records the events of a body: one object, an array or NDJSON, for the server in the path or, on the path that
-// names none, for the "serverId" of each. It answers 202 when they are durable. All of them are recorded or none.
+// names none, for the "serverId" of each. It answers 202 when they are durable, but for those that it says are held. All of them
+// are taken or none.
 func (s *Server) publish() handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := s.sameOrigin(r); err != nil {
@@ -40,12 +52,16 @@ func (s *Server) publish() handler {
 		}
 		receipts := []journal.Receipt{}
 		if len(events) > 0 {
-			if receipts, err = s.log.Append(r.Context(), events); err != nil {
+			if receipts, err = s.publisher.Append(r.Context(), events); err != nil {
 				return appendFailed(r, err)
 			}
 		}
 		out := accepted{Accepted: len(receipts), Events: make([]receipt, len(receipts))}
 		for i, rec := range receipts {
+			if rec.ID.IsZero() {
+				out.Events[i].Held = true
+				continue
+			}
 			out.Events[i] = receipt{ID: rec.ID.String(), Repeated: rec.Repeated}
 		}
 		return writeJSON(w, http.StatusAccepted, out)

@@ -62,4 +62,6 @@ type Common struct {
 	Timestamp time.Time `json:"timestamp"`       // When it happened: the payload's word, else the publisher's, else the time of arrival.
 	ServerID  string    `json:"serverId"`        // The server it is about. Always the hub's own word.
 	Source    string    `json:"source,omitzero"` // Who says so, such as "host" or "ci".
+
+	Flapped int64 `json:"flapped,omitzero" unit:"events"` // Only where a server's state changed back and forth too fast to record each change: how many of its server events were held back since the last one recorded, this one included.
 }

@@ -18,7 +18,7 @@ type Sync struct {
 	HeartbeatMs int64     `json:"heartbeatMs" unit:"milliseconds"` // Time from one heartbeat to the next.
 	ServerTime  time.Time `json:"serverTime"`                      // The server's clock.
 	Version     string    `json:"version,omitzero" intern:"yes"`   // The server's version.
-	Reason      string    `json:"reason,omitzero" intern:"yes"`    // Why a reset: "epoch" (the record began anew) or "ahead" (it ends before the client's place).
+	Reason      string    `json:"reason,omitzero" intern:"yes"`    // Why a reset: "epoch" (the record began anew), "ahead" (it ends before the client's place) or "unknown" (the place is none of this server's making).
 }
 
 // Heartbeat is sent when all that Sync promised is out, and then every interval. Its place is up to where the stream is
@@ -52,7 +52,7 @@ type Limit struct {
 
 // Closing is the last event of a stream that the server ends.
 type Closing struct {
-	Reason  string `json:"reason" intern:"yes"`                  // Why: "shutdown", "maxAge", "slow".
+	Reason  string `json:"reason" intern:"yes"`                  // Why: "shutdown" (the server ends), "notReady" (it still reads its record), "maxAge" (a stream lasts only so long), "slow" (this link is too slow for the events) or "failed" (something here failed).
 	Message string `json:"message,omitzero"`                     // The same for people.
 	RetryMs int64  `json:"retryMs,omitzero" unit:"milliseconds"` // When to come back.
 }

@@ -127,7 +127,7 @@ var rows = [...]row{
 		{"heartbeatMs", integerField, "milliseconds", "Time from one heartbeat to the next.", false},
 		{"serverTime", timeField, "", "The server's clock.", false},
 		{"version", textField, "", "The server's version.", true},
-		{"reason", textField, "", "Why a reset: \"epoch\" (the record began anew) or \"ahead\" (it ends before the client's place).", true},
+		{"reason", textField, "", "Why a reset: \"epoch\" (the record began anew), \"ahead\" (it ends before the client's place) or \"unknown\" (the place is none of this server's making).", true},
 	}, decodeSync},
 	{"stream:heartbeat", Control, "Sent when all that Sync promised is out, and then every interval. Its place is up to where the stream is complete, so a client may resume from there.", []Field{
 		{"serverTime", timeField, "", "The server's clock.", false},
@@ -150,7 +150,7 @@ var rows = [...]row{
 		{"max", numberField, "", "The bound as a number, where it has one.", true},
 	}, decodeLimit},
 	{"stream:closing", Control, "The last event of a stream that the server ends.", []Field{
-		{"reason", textField, "", "Why: \"shutdown\", \"maxAge\", \"slow\".", false},
+		{"reason", textField, "", "Why: \"shutdown\" (the server ends), \"notReady\" (it still reads its record), \"maxAge\" (a stream lasts only so long), \"slow\" (this link is too slow for the events) or \"failed\" (something here failed).", false},
 		{"message", textField, "", "The same for people.", true},
 		{"retryMs", integerField, "milliseconds", "When to come back.", true},
 	}, decodeClosing},
@@ -161,6 +161,7 @@ var commonFields = []Field{
 	{"timestamp", timeField, "", "When it happened: the payload's word, else the publisher's, else the time of arrival.", false},
 	{"serverId", textField, "", "The server it is about. Always the hub's own word.", false},
 	{"source", textField, "", "Who says so, such as \"host\" or \"ci\".", true},
+	{"flapped", integerField, "events", "Only where a server's state changed back and forth too fast to record each change: how many of its server events were held back since the last one recorded, this one included.", true},
 }
 
 func decodeStarting(data []byte) (v Starting, err error) {
