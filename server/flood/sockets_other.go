@@ -1,0 +1,5 @@
+//go:build !linux
+
+package flood
+
+func newTransport(s *session) (transport, error) { return newReaders(s), nil }
