@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/mcp-cloud/telltale/server/pace"
 )
 
 // cli is every command and flag. Each flag is also an environment variable, see envName: what the command line says wins
@@ -20,7 +22,10 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve: record events, show them live, and publish this machine's own. The default command."`
 	Tail    tailCmd    `cmd:"" help:"Follow a server's events, one line each."`
 	Publish publishCmd `cmd:"" help:"Publish one event, or those on standard input, one JSON object a line."`
+	Flood   floodCmd   `cmd:"" help:"Put a server under load, and say what became of every event."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	Baseline baselineCmd `cmd:"" name:"flood-baseline" hidden:"" help:"A server for flood to compare with."`
 }
 
 // program is what a command runs with.
@@ -44,7 +49,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		kong.Resolvers(environment(getenv)),
 		kong.ValueFormatter(withEnv),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"data": dataDir(getenv)},
+		kong.Vars{
+			"data": dataDir(getenv), "throttle": pace.DefaultThrottle.String(), "debounce": pace.DefaultDebounce.String(),
+			"changes": strconv.Itoa(pace.DefaultChanges), "longest": pace.DefaultLongest.String(),
+		},
 	)
 	if err != nil {
 		return err

@@ -23,9 +23,10 @@ const module = "github.com/mcp-cloud/telltale"
 // sideways. A new package needs a floor, which is a decision, so it has to be written here.
 var floors = [][]string{
 	{"server", "server/e2e"},
+	{"server/admin"},
 	{"server/web", "server/host", "server/flood", "server/journal/bolt", "server/journal/redis", "server/journal/journaltest"},
 	{"server/stream"},
-	{"server/hub", "server/auth"},
+	{"server/hub", "server/pace", "server/auth"},
 	{"server/journal", "server/redact", "shared/feed/httpsource"}, // httpsource is for the CLI: the browser has fetch
 	{"wasm"},
 	{"wasm/ui"},
@@ -33,7 +34,7 @@ var floors = [][]string{
 	{"wasm/model", "wasm/browser"},
 	{"shared/feed"},
 	{"shared/event"},
-	{"shared/sse"},
+	{"shared/sse", "server/stat"},
 	{"public"},
 }
 
@@ -41,6 +42,9 @@ var floors = [][]string{
 var never = []struct{ from, to, why string }{
 	{"shared/", "other modules", "both ends compile it: the standard library is all it may need"},
 	{"server/stream", "gorilla", "web knows URLs, stream knows sockets"},
+	{"server/stream", "prometheus", "admin gives counts their names"},
+	{"server/hub", "prometheus", "admin gives counts their names"},
+	{"server/journal", "prometheus", "admin gives counts their names"},
 	{"server/hub", "net/http", "fan-out knows bytes and cursors, web knows HTTP"},
 	{"server/journal", "net/http", "the record knows no transport"},
 	{"wasm/model", "go-app", "the Model is pure, so that it is tested without a browser"},

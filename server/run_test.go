@@ -305,6 +305,7 @@ func TestRefusals(t *testing.T) {
 		{"publish to nobody", []string{"publish", "--url", "http://127.0.0.1:1", "--server", "a", "x:y"}, "refused"},
 		{"publish to no URL", []string{"publish", "--url", "localhost:80", "--server", "a", "x:y"}, "--url"},
 		{"tail a bad filter", []string{"tail", "--url", url, "--types", "a:b:c"}, "types"},
+		{"tail a bad rate", []string{"tail", "--url", url, "--rate", "often"}, "rate"},
 		{"tail a bad place", []string{"tail", "--url", url, "--since", "7"}, "--since"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -13,10 +13,13 @@ import (
 	"time"
 
 	"github.com/mcp-cloud/telltale/public"
+	"github.com/mcp-cloud/telltale/server/admin"
 	"github.com/mcp-cloud/telltale/server/host"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/journal/bolt"
+	"github.com/mcp-cloud/telltale/server/pace"
+	"github.com/mcp-cloud/telltale/server/stream"
 	"github.com/mcp-cloud/telltale/server/web"
 )
 
@@ -27,7 +30,18 @@ type serveCmd struct {
 	ServerID  string        `name:"server-id" placeholder:"ID" help:"This machine's id among the servers. Default: its host name."`
 	NoHost    bool          `name:"no-host" help:"Do not publish this machine's own state, numbers and log."`
 	Heartbeat time.Duration `default:"15s" help:"Time between heartbeats of a stream. Default: ${default}."`
+	Detach    bool          `default:"true" negatable:"" help:"On Linux, keep of an idle HTTP/1.1 stream its socket and no goroutine. Default: ${default}."`
+	Gzip      bool          `default:"true" negatable:"" help:"Compress streams for those who accept gzip, once for all of them. Default: ${default}."`
+	MaxAge    age           `name:"max-age" default:"4h" help:"How long a stream lasts before it is asked to come back, give or take a quarter. 0: for ever. Default: ${default}."`
+	Admin     string        `placeholder:"ADDRESS" help:"Private address for those who run the server, a loopback one: Prometheus metrics, profiles, a dashboard and alert rules; printed as a second line when it is on. Default: none."`
 	LogLevel  slog.Level    `default:"info" placeholder:"LEVEL" help:"What is logged on standard error: debug, info, warn or error. Default: ${default}."`
+
+	Throttle        time.Duration `default:"${throttle}" group:"How often things are recorded" help:"Least time between two recorded samples of one metric of one server, by their own timestamps. What comes sooner is held, and the newest of it recorded when that time is over. Events published with an id of their own are never held. 0: record all. Default: ${default}."`
+	Debounce        time.Duration `default:"${debounce}" group:"How often things are recorded" help:"How long a server whose state flaps has to be calm: the first changes within that time are recorded at once, then only the last of them when it is calm, with how many were held. 0: record all. Default: ${default}."`
+	DebounceChanges int           `default:"${changes}" group:"How often things are recorded" help:"How many changes of a server's state within --debounce are not flapping. Default: ${default}."`
+	DebounceMax     time.Duration `default:"${longest}" group:"How often things are recorded" help:"How long the state of a server that goes on flapping is held at most, but never less than --debounce. Default: ${default}."`
+
+	BatchWindow time.Duration `default:"0" group:"How often things are sent" help:"How long lines and samples wait at most for others that go to the same readers, once some have just gone out. Saves work where few read much; where many do, what is ready goes out together anyway. State never waits. 0: send all at once. Default: ${default}."`
 
 	StateAge    age  `default:"30d" group:"What is kept in the record" help:"How long state is kept (servers, deployments, unknown types); the latest of each type per server stays. 0: for ever. Default: ${default}."`
 	StateBytes  size `default:"64MiB" group:"What is kept in the record" help:"How much of it. 0: all. Default: ${default}."`
@@ -46,19 +60,54 @@ func (c *serveCmd) retention() journal.Retention {
 	}
 }
 
+func (c *serveCmd) streams() stream.Options {
+	o := stream.Options{Portable: !c.Detach, Plain: !c.Gzip, MaxAge: time.Duration(c.MaxAge)}
+	if o.MaxAge == 0 {
+		o.MaxAge = -1 // none, where the zero value is the default
+	}
+	return o
+}
+
+func (c *serveCmd) pace(logger *slog.Logger) pace.Options {
+	return pace.Options{Throttle: c.Throttle, Debounce: c.Debounce, Changes: c.DebounceChanges, Longest: c.DebounceMax, Logger: logger}
+}
+
 // Validate is called by kong.
 func (c *serveCmd) Validate() error {
 	if c.Heartbeat < 10*time.Millisecond {
 		return errors.New("--heartbeat: at least 10ms")
 	}
+	if c.MaxAge > 0 && time.Duration(c.MaxAge) < 10*time.Millisecond {
+		return errors.New("--max-age: at least 10ms, or 0")
+	}
+	if c.Throttle < 0 || c.Throttle > time.Minute {
+		return errors.New("--throttle: from 0 to 1m")
+	}
+	if c.Debounce < 0 || c.Debounce > time.Minute {
+		return errors.New("--debounce: from 0 to 1m")
+	}
+	if c.DebounceChanges < 1 || c.DebounceChanges > 1000 {
+		return errors.New("--debounce-changes: from 1 to 1000")
+	}
+	if c.DebounceMax <= 0 || c.DebounceMax > 10*time.Minute {
+		return errors.New("--debounce-max: more than 0, at most 10m")
+	}
+	if c.BatchWindow < 0 || c.BatchWindow > time.Second {
+		return errors.New("--batch-window: from 0 to 1s")
+	}
 	if c.DedupAge <= 0 {
 		return errors.New("--dedup-age: more than 0")
+	}
+	if c.Admin != "" {
+		if err := admin.CheckListen(c.Admin); err != nil {
+			return fmt.Errorf("--admin: %w", err)
+		}
 	}
 	return web.CheckListen(c.Listen)
 }
 
 // Run serves until the program's context ends. Then it ends in this order, each step when the one before is done: HTTP (not
-// ready; streams told; answers under way finished), this machine (which says that it is offline), the hub, the record.
+// ready; streams told; answers under way finished), this machine (which says that it is offline), the pacer (which records what it holds), the hub, the admin address, the record.
 func (c *serveCmd) Run(p *program) (err error) {
 	plain := slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: c.LogLevel})
 	raw := slog.New(plain) // for those whose news must not be published: see host.Config.Logger
@@ -69,6 +118,13 @@ func (c *serveCmd) Run(p *program) (err error) {
 		return err
 	}
 	defer ln.Close()
+	private, err := listenAdmin(c.Admin)
+	if err != nil {
+		return err
+	}
+	if private != nil {
+		defer private.Close()
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("folder of the record: %w", err)
 	}
@@ -78,8 +134,9 @@ func (c *serveCmd) Run(p *program) (err error) {
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 
-	h := hub.New(log, hub.Options{})
-	config := web.Config{Log: log, Hub: h, Files: public.Files, Version: version, Heartbeat: c.Heartbeat}
+	h := hub.New(log, hub.Options{Window: c.BatchWindow})
+	pacer := pace.New(log, c.pace(raw))
+	config := web.Config{Log: log, Publisher: pacer, Hub: h, Files: public.Files, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams()}
 	var machine *host.Source
 	if !c.NoHost {
 		machine = host.New(host.Config{Server: c.serverID(), Version: version, Disk: c.Data, Logger: raw})
@@ -92,11 +149,15 @@ func (c *serveCmd) Run(p *program) (err error) {
 		return err
 	}
 
-	ended := make(chan error, 3) // what a part ended with of itself
-	parts := []*part{start(p.ctx, ended, "hub", h.Run)}
+	ended := make(chan error, 5) // what a part ended with of itself
+	var parts []*part
+	if private != nil {
+		parts = append(parts, start(p.ctx, ended, "admin", serveAdmin(private, log, h, pacer, site, raw)))
+	}
+	parts = append(parts, start(p.ctx, ended, "hub", h.Run), start(p.ctx, ended, "pace", pacer.Run))
 	online := make(chan string, 1)
 	if machine != nil {
-		parts = append(parts, start(p.ctx, ended, "host", func(ctx context.Context) error { return machine.Run(ctx, log, online) }))
+		parts = append(parts, start(p.ctx, ended, "host", func(ctx context.Context) error { return machine.Run(ctx, pacer, online) }))
 	}
 	parts = append(parts, start(p.ctx, ended, "web", func(ctx context.Context) error { return site.Serve(ctx, ln) }))
 
@@ -105,7 +166,11 @@ func (c *serveCmd) Run(p *program) (err error) {
 		url := "http://" + ln.Addr().String()
 		online <- url
 		logger.Info("online", "url", url, "data", filepath.Clean(c.Data), "version", version)
-		if _, werr := fmt.Fprintln(p.stdout, url); werr != nil {
+		said := url
+		if private != nil {
+			said += "\nadmin http://" + private.Addr().String()
+		}
+		if _, werr := fmt.Fprintln(p.stdout, said); werr != nil {
 			err = fmt.Errorf("standard output: %w", werr)
 			break
 		}

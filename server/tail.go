@@ -21,15 +21,16 @@ type tailCmd struct {
 	URL     string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Default: ${default}."`
 	Server  string `placeholder:"ID" help:"Only this server; also several, and patterns: \"web-*,db\"."`
 	Types   string `placeholder:"TYPES" help:"Only these types, such as \"server:*,metrics:cpu\"."`
+	Rate    string `placeholder:"N" help:"So many samples a second of each metric of each server are enough, such as 1 or 0.2."`
 	Since   string `placeholder:"PLACE" help:"Everything after this place, such as 7f3a1c09.658512, instead of the current picture."`
 	JSON    bool   `help:"One JSON object a line: {\"id\",\"event\",\"data\"}."`
-	Verbose bool   `short:"v" help:"Also say on standard error what becomes of the connection."`
+	Verbose bool   `short:"v" help:"Also say on standard error what becomes of the connection, and at the end the account: what was received, repeated, skipped, lost."`
 }
 
 // Run prints events until the program's context ends, whatever becomes of the connection. It fails where the server
 // refuses for good, or when nobody reads the output any more.
 func (c *tailCmd) Run(p *program) error {
-	address, err := apiURL(c.URL, "/api/events", url.Values{"servers": {c.Server}, "types": {c.Types}})
+	address, err := apiURL(c.URL, "/api/events", url.Values{"servers": {c.Server}, "types": {c.Types}, "rate": {c.Rate}})
 	if err != nil {
 		return err
 	}
@@ -47,6 +48,9 @@ func (c *tailCmd) Run(p *program) error {
 		}
 	}
 	err = client.Run(ctx)
+	if c.Verbose {
+		t.note("%s", t.account)
+	}
 	if ctx.Err() == nil {
 		return err
 	}
@@ -80,10 +84,13 @@ type tailer struct {
 	phase feed.Phase
 	lost  bool // the loss of the connection was told
 	buf   []byte
+
+	account feed.Account // the newest
 }
 
 // show prints what a batch brought in one write. What is missing from the stream is always told.
 func (t *tailer) show(b feed.Batch) error {
+	t.account = b.Account
 	t.connection(b.State)
 	t.buf = t.buf[:0]
 	for _, e := range b.Events {
@@ -135,6 +142,9 @@ func (t *tailer) connection(s feed.State) {
 	case s.Phase == feed.Live && t.lost:
 		t.lost = false
 		t.note("live again")
+		if t.c.Verbose {
+			t.note("%s", t.account)
+		}
 	case t.c.Verbose:
 		t.note("%s", s.Phase)
 	}

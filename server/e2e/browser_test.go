@@ -17,15 +17,22 @@ import (
 
 // A browser is one Chromium with a profile of its own and one tab, whose console is listened to.
 type browser struct {
-	t    *testing.T
-	ctx  context.Context // of the tab
-	said console
+	t     *testing.T
+	ctx   context.Context // of the tab
+	said  console
+	close func() // ends Chromium; the test's end does it too
 }
 
 // The names Chromium goes by, in the order they are looked for.
 var chromiums = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
 func open(t *testing.T) *browser {
+	t.Helper()
+	return openIn(t, t.TempDir())
+}
+
+// openIn starts a browser with the profile in dir, which an earlier one may have left there.
+func openIn(t *testing.T, dir string) *browser {
 	t.Helper()
 	var path string
 	for _, name := range chromiums {
@@ -39,7 +46,7 @@ func open(t *testing.T) *browser {
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(dir),
 		chromedp.WindowSize(1280, 900),
 		// A test machine may have no network but loopback and no GPU; Chromium is not to look for either.
 		chromedp.DisableGPU,
@@ -66,7 +73,7 @@ func open(t *testing.T) *browser {
 			b.said.add(m)
 		}
 	})
-	t.Cleanup(func() {
+	b.close = sync.OnceFunc(func() {
 		// The browser is asked to close and waited for, so that nothing of it writes to a profile that is being removed.
 		closing, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
@@ -76,6 +83,7 @@ func open(t *testing.T) *browser {
 		stop()
 		listening.Wait()
 	})
+	t.Cleanup(b.close)
 	return b
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -77,8 +78,9 @@ func (a *webApp) page() handler {
 		case <-r.Context().Done():
 			return errClientGone
 		}
+		r.URL.Host = r.Host // go-app's page does not know where it is asked for otherwise
 		var got taken
-		draw(a.picture, a.handler, &got, r)
+		draw(a.picture, zoneOf(r), a.handler, &got, r)
 		if got.status == http.StatusNotFound {
 			return notFound(w, r)
 		}
@@ -92,6 +94,18 @@ func (a *webApp) page() handler {
 		_, _ = w.Write(got.body.Bytes())
 		return nil
 	}
+}
+
+// zoneOf returns the time zone that the browser says it is in, else the server's own. See boot.js.
+func zoneOf(r *http.Request) *time.Location {
+	if c, err := r.Cookie("zone"); err == nil {
+		if name, err := url.QueryUnescape(c.Value); err == nil {
+			if zone, err := time.LoadLocation(name); err == nil {
+				return zone
+			}
+		}
+	}
+	return time.Local
 }
 
 // taken is an answer that is kept in memory, to be looked at before it goes out.

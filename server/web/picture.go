@@ -64,15 +64,16 @@ var stage struct {
 	sync.Mutex
 	routes sync.Once
 	now    *picture
+	zone   *time.Location // of whom the page is for
 }
 
-// draw answers with a page that h draws from p.
-func draw(p *picture, h http.Handler, w http.ResponseWriter, r *http.Request) {
+// draw answers with a page that h draws from p, its clock times in the zone.
+func draw(p *picture, zone *time.Location, h http.Handler, w http.ResponseWriter, r *http.Request) {
 	stage.Lock()
 	defer stage.Unlock()
 	stage.routes.Do(func() { ui.Routes(staged{}, nil) })
 	p.refresh(time.Now())
-	stage.now = p
+	stage.now, stage.zone = p, zone
 	h.ServeHTTP(w, r)
 }
 
@@ -83,15 +84,19 @@ type staged struct{}
 var _ ui.Pictured = staged{}
 
 // View calls f with the Model; see ui.Source.
-func (staged) View(f func(m *model.Model, now time.Time)) { f(stage.now.model, stage.now.made) }
+func (staged) View(f func(m *model.Model, now time.Time)) {
+	f(stage.now.model, stage.now.made.In(stage.zone))
+}
 
 // ViewPicture calls f with the Model and the text it was made from; see ui.Pictured.
 func (staged) ViewPicture(f func(m *model.Model, now time.Time, picture string)) {
-	f(stage.now.model, stage.now.made, stage.now.text)
+	f(stage.now.model, stage.now.made.In(stage.zone), stage.now.text)
 }
 
 // Attach does nothing, and nor do the others: what is prerendered is never painted again, and has no connection.
 func (staged) Attach(func(m *model.Model, now time.Time)) (detach func()) { return func() {} }
 
-func (staged) Repaint() {}
-func (staged) Retry()   {}
+func (staged) Recall(string)           {}
+func (staged) ReadBack(string, string) {}
+func (staged) Repaint()                {}
+func (staged) Retry()                  {}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -88,6 +89,29 @@ func numberOf(q url.Values, name string) (int, error) {
 		return 0, p
 	}
 	return n, nil
+}
+
+// What "rate" may be, in samples a second.
+const (
+	minRate = 0.01
+	maxRate = 20 // what the throttle of publishers leaves, unless told otherwise
+)
+
+// rateOf reads how many samples of each type and server a stream sends in a second at most, such as 1 or 0.2, and returns the time
+// from one to the next; absent or empty is zero: all of them. Of those in between the newest is sent; lines come as often, and
+// none is left out; state comes at once and brings what came before it.
+func rateOf(q url.Values) (every time.Duration, err error) {
+	text := q.Get("rate")
+	if text == "" {
+		return 0, nil
+	}
+	rate, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(rate >= minRate && rate <= maxRate) { // nor NaN
+		p := fail(http.StatusBadRequest, "rate=%.60q: want how many samples a second are enough, from %v to %v.", text, minRate, maxRate)
+		p.Field = "rate"
+		return 0, p
+	}
+	return time.Duration(float64(time.Second) / rate).Round(time.Millisecond), nil // those who ask for about the same share the bytes
 }
 
 // negotiate returns the one of the offered media types that the Accept headers like best: by quality, then by how exactly

@@ -45,8 +45,9 @@ func entryOf(e event.Event) entry {
 	return entry{ID: e.ID, Event: e.Type, Data: event.AppendJSON(nil, e)}
 }
 
-// read answers once with recorded events between two places. It is for those who poll, who read back what a stream had to
-// leave out, and who have jq.
+// read answers once with recorded events between two places ("after", "before"), or two times ("from", "to"), oldest first and
+// at most "limit" of them; "every" thins samples out. It is for those who poll, who read back what a stream had to leave
+// out, who draw the last minutes, and who have jq.
 func (s *Server) read(media string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		q, err := query(r)
@@ -57,7 +58,27 @@ func (s *Server) read(media string) handler {
 		if err != nil {
 			return err
 		}
-		got, err := s.log.Read(r.Context(), ask)
+		from, err := timeOf(q, "from")
+		if err != nil {
+			return err
+		}
+		to, err := timeOf(q, "to")
+		if err != nil {
+			return err
+		}
+		every, err := everyOf(q)
+		if err != nil {
+			return err
+		}
+		if err := s.between(r.Context(), &ask, from, to); err != nil {
+			return fmt.Errorf("web: read: %w", err)
+		}
+		var got journal.Page
+		if every > 0 {
+			got, err = s.thinned(r.Context(), ask, every)
+		} else {
+			got, err = s.log.Read(r.Context(), ask)
+		}
 		if err != nil {
 			return fmt.Errorf("web: read: %w", err)
 		}
@@ -113,13 +134,7 @@ func writeLines(w http.ResponseWriter, r *http.Request, got journal.Page) error 
 	}
 	var b []byte
 	for _, e := range got.Events {
-		b = append(b, `{"id":"`...)
-		b = e.ID.Append(b)
-		b = append(b, `","event":"`...)
-		b = append(b, e.Type...)
-		b = append(b, `","data":`...)
-		b = event.AppendJSON(b, e)
-		b = append(b, '}', '\n')
+		b = event.AppendLine(b, e)
 	}
 	_, _ = w.Write(b)
 	return nil

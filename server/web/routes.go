@@ -19,7 +19,7 @@ func (s *Server) routes() http.Handler {
 	}
 
 	// Events: read as a stream, or once as JSON or NDJSON, by Accept; publish with POST.
-	events := methods{http.MethodGet: s.events(), http.MethodPost: s.answer(s.publish())}
+	events := methods{http.MethodGet: s.events(), http.MethodPost: s.answer(counted(&s.refused.publishing, s.publish()))}
 	r.Handle("/api/servers/{id}/events", readable(events))
 	r.Handle("/api/events", readable(events))
 
@@ -47,7 +47,7 @@ func (s *Server) routes() http.Handler {
 
 // events chooses by what the client accepts; who accepts anything gets the stream.
 func (s *Server) events() http.Handler {
-	stream, once := s.answer(s.stream()), map[string]http.Handler{}
+	stream, once := s.answer(counted(&s.refused.streams, s.stream())), map[string]http.Handler{}
 	for _, media := range []string{mediaJSON, mediaNDJSON} {
 		once[media] = compressed(s.answer(s.read(media)))
 	}

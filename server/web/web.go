@@ -1,14 +1,9 @@
 // Package web is Telltale over HTTP: the streams, publishing, reading back, and the app. routes.go lists every URL.
 //
-// # Concurrency
-//
-// A stream is one goroutine, its request's own: it waits for its cursor, writes what there is in one go, and flushes after
-// that. It holds no queue. A reader who takes nothing for writeTimeout is given up, and is the only one who notices.
-//
 // # The end
 //
 // Close is the beginning of it: /readyz says no, and every stream gets a "retry:", a stream:closing, and its end. Serve does
-// that when its context ends, waits a while for the answers under way, and returns when no handler runs any more.
+// that when its context ends, waits a while for the answers and streams under way, and returns when none is left.
 package web
 
 import (
@@ -24,6 +19,7 @@ import (
 
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/server/stream"
 )
 
 const (
@@ -38,8 +34,6 @@ const (
 	DefaultHeartbeat = 15 * time.Second
 	// readTimeout bounds how long a request takes to arrive, its body included.
 	readTimeout = 30 * time.Second
-	// writeTimeout bounds one write of a stream: who takes not one piece of it in that time is not reading.
-	writeTimeout = 30 * time.Second
 	// answerTimeout bounds an answer that ends: the app over a very slow line is the longest.
 	answerTimeout = 5 * time.Minute
 	// drain is how long Serve waits at the end for answers under way.
@@ -51,10 +45,14 @@ type Config struct {
 	Log   journal.Log
 	Hub   *hub.Hub
 	Files fs.FS // what the browser is served as it is: public.Files
+	// Publisher takes what is published; nil: Log.
+	Publisher Publisher
 
 	Version   string        // of this program
 	Heartbeat time.Duration // of streams; 0: DefaultHeartbeat
 	Logger    *slog.Logger  // nil: nowhere
+	// Streams adjusts the streams; its Heartbeat, Version and Logger are those above.
+	Streams stream.Options
 
 	// Observe, when set, is called after each answer that is worth a line in a log: see Server.observed. It must not wait.
 	Observe func(method, path string, status int, took time.Duration)
@@ -63,14 +61,17 @@ type Config struct {
 // Server is the http.Handler. It may be served by any number of listeners.
 type Server struct {
 	log         journal.Log
+	publisher   Publisher
 	hub         *hub.Hub
 	version     string
 	heartbeat   time.Duration
 	logger      *slog.Logger
 	observe     func(method, path string, status int, took time.Duration)
 	crossOrigin *http.CrossOriginProtection
+	streams     *stream.Server
 	app         *webApp
 	handler     http.Handler
+	refused     struct{ streams, publishing refusals }
 
 	closing context.Context // ends when Close is called
 	close   context.CancelFunc
@@ -80,8 +81,11 @@ type Server struct {
 // New returns the server. It fails where Config.Files can't be read.
 func New(c Config) (*Server, error) {
 	s := &Server{
-		log: c.Log, hub: c.Hub, version: c.Version, heartbeat: c.Heartbeat, logger: c.Logger, observe: c.Observe,
+		log: c.Log, publisher: c.Publisher, hub: c.Hub, version: c.Version, heartbeat: c.Heartbeat, logger: c.Logger, observe: c.Observe,
 		crossOrigin: http.NewCrossOriginProtection(),
+	}
+	if s.publisher == nil {
+		s.publisher = c.Log
 	}
 	if s.heartbeat <= 0 {
 		s.heartbeat = DefaultHeartbeat
@@ -90,6 +94,8 @@ func New(c Config) (*Server, error) {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
+	c.Streams.Heartbeat, c.Streams.Version, c.Streams.Logger = s.heartbeat, c.Version, s.logger
+	s.streams = stream.New(c.Hub, c.Streams)
 	app, err := newApp(c.Files, c.Version, c.Hub, s.heartbeat)
 	if err != nil {
 		return nil, err
@@ -107,7 +113,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Close ends the streams, each with its reason, and makes /readyz say no. It does not wait for them, and other requests
 // are still answered.
-func (s *Server) Close() { s.close() }
+func (s *Server) Close() {
+	s.close()
+	s.streams.Close()
+}
 
 // Serve answers on ln until ctx ends or ln fails, and then ends as the package comment says. It closes ln. The end by ctx
 // is no error.
@@ -121,6 +130,12 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+	// Without TLS too, as proxies speak it to those behind them.
+	srv.Protocols = new(http.Protocols)
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	var streaming sync.WaitGroup
+	streaming.Go(func() { _ = s.streams.Run(ctx) })
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	var err error
@@ -138,6 +153,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	_ = srv.Close() // what did not drain; a write to it fails, so its handler ends
 	s.running.Wait()
+	streaming.Wait()
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("web: serve: %w", err)
 	}

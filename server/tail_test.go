@@ -1,0 +1,24 @@
+package main
+
+import (
+	"regexp"
+	"testing"
+)
+
+// `telltale tail -v` ends with its account.
+func TestTailTellsItsAccount(t *testing.T) {
+	serve := begin(t, noEnv, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--no-host")
+	url := serve.line()
+	if _, _, err := finish(t, `{"serverId":"a","type":"server:online"}`+"\n"+`{"serverId":"b","type":"server:idle"}`, "publish", "--url", url); err != nil {
+		t.Fatal(err)
+	}
+	tail := begin(t, noEnv, "tail", "--url", url, "-v")
+	tail.line()
+	tail.line()
+	tail.end()
+	want := regexp.MustCompile(`(?m)^telltale: continuous since \d\d:\d\d:\d\d; received 2, 2 replayed$`)
+	if notes := tail.stderr.String(); !want.MatchString(notes) {
+		t.Errorf("standard error says %q, want %s", notes, want)
+	}
+	serve.end()
+}
