@@ -32,13 +32,24 @@
     }).observe(label, { childList: true, characterData: true, subtree: true });
   });
 
-  // A new version that is installed and waits is reported as an update through go-app's own hook.
+  // The browser's own offer to install the app stands: go-app would keep it back, and the browser complain of that.
+  addEventListener("beforeinstallprompt", (event) => event.stopImmediatePropagation());
+
+  // Pages are drawn by the server in the time zone of whom they are for, from the second visit on.
+  try {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone) document.cookie = `zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=strict`;
+  } catch { /* drawn in the server's own */ }
+
+  // A new version that is installed and waits is told to the app, and by no means to the console: go-app's hook would.
+  Object.defineProperty(window, "goappOnUpdate", { value() {} });
   let registration;
   if ("serviceWorker" in navigator) {
     navigator.serviceWorker.ready.then((r) => {
       registration = r;
       const ready = () => {
-        if (r.waiting && navigator.serviceWorker.controller && window.goappOnUpdate) window.goappOnUpdate();
+        const app = document.getElementById("app");
+        if (r.waiting && navigator.serviceWorker.controller && app) app.dispatchEvent(new CustomEvent("update"));
       };
       const watch = (worker) => worker.addEventListener("statechange", ready);
       if (r.installing) watch(r.installing);
@@ -52,10 +63,13 @@
   addEventListener("scroll", (event) => {
     const log = event.target;
     if (!log.dataset || !("follow" in log.dataset)) return;
+    const tell = (detail) => log.dispatchEvent(new CustomEvent("follow", { bubbles: true, detail }));
     const state = log.scrollTop < -24 ? "away" : "back";
-    if (state === (log.dataset.at || "back")) return;
-    log.dataset.at = state;
-    log.dispatchEvent(new CustomEvent("follow", { bubbles: true, detail: state }));
+    if (state !== (log.dataset.at || "back")) tell(log.dataset.at = state);
+    // Only a part of a long log is drawn: where, in rows of 20 px, in steps that leave the reader well within it.
+    const rows = Math.round(-log.scrollTop / 20);
+    if (state === "away" && Math.abs(rows - (log.dataset.rows || 0)) >= 60) tell("at " + (log.dataset.rows = rows));
+    if (state === "back") log.dataset.rows = 0;
   }, { capture: true, passive: true });
 
   // Keys reach the app as "key" events on its root, wherever the focus is, but for keys that are text in a field.
@@ -79,8 +93,10 @@
       show(theme);
       return theme;
     },
+    // Looks whether the server has another version of the app; if so it is installed, and waits.
+    look: () => registration && registration.update().catch(() => {}),
     // Whether another version is installed and waits.
-    waiting: () => !!(registration && registration.waiting),
+    waiting: () => !!(registration && registration.waiting && navigator.serviceWorker.controller),
     // Lets the waiting version take over, then loads the page anew at the same address.
     restart() {
       if (!registration || !registration.waiting) return location.reload();

@@ -53,31 +53,36 @@ self.addEventListener("fetch", (event) => {
 });
 
 // A page comes from the network when there is one, since it carries the current picture. Without one, or when what answers is
-// a proxy in front of a server that is down, any route shows the cached page: the app reads the route itself.
+// a proxy in front of a server that is down, the page is shown as it was last seen, and one that never was shows the start
+// page: the app reads the route itself, and knows a newer picture if there is one.
 async function navigate(event, url) {
   try {
     const response = await fetch(event.request);
     if (response.status < 500) {
-      if (response.ok && url.pathname === page && url.search === "") event.waitUntil(keep(response.clone()));
+      if (response.ok) event.waitUntil(keep(url.pathname, response.clone()));
       return response;
     }
-    return (await cachedPage()) || response;
+    return (await keptPage(url.pathname)) || response;
   } catch (error) {
-    const cached = await cachedPage();
-    if (cached) return cached;
+    const kept = await keptPage(url.pathname);
+    if (kept) return kept;
     throw error;
   }
 }
 
-async function cachedPage() {
+async function keptPage(path) {
   const cache = await caches.open(cacheName);
-  return cache.match(page);
+  return (await cache.match(path)) || cache.match(page);
 }
 
-// The start page is kept as it was last seen, so that an offline start shows the newest picture there is.
-async function keep(response) {
+// Of the pages that are kept beside the shell, the oldest go first.
+const maxPages = 20;
+
+async function keep(path, response) {
   const cache = await caches.open(cacheName);
-  await cache.put(page, response);
+  await cache.put(path, response);
+  const others = (await cache.keys()).filter((r) => !shell.has(new URL(r.url).pathname + new URL(r.url).search));
+  for (const r of others.slice(0, -maxPages)) await cache.delete(r);
 }
 
 async function fromShell(request) {

@@ -2,18 +2,53 @@
 package main
 
 import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/mcp-cloud/telltale/wasm/browser"
 	"github.com/mcp-cloud/telltale/wasm/live"
+	"github.com/mcp-cloud/telltale/wasm/model"
 	"github.com/mcp-cloud/telltale/wasm/ui"
 )
 
-// One stream of everything serves all screens, so that going from one to another costs no connection and loses no history.
-const stream = "/api/events"
+const (
+	// One stream of everything serves all screens, so that going from one to another costs no connection and loses no history.
+	events = "/api/events"
+	// ready says 200 when streams are served.
+	ready = "/readyz"
+	// kept names the last picture in the browser's store.
+	kept = "picture"
+	// keptTime is how long the page waits for that.
+	keptTime = time.Second
+)
 
 func main() {
-	program := live.New(&browser.Fetch{URL: stream}, browser.Picture())
+	tabs := live.NewTabs(&browser.Fetch{URL: events}, browser.Tabs{}, strconv.FormatUint(rand.Uint64(), 36))
+	program := live.New(tabs, live.Options{
+		Picture: picture(),
+		Record:  &browser.Record{URL: events},
+		Probe:   func(ctx context.Context) bool { return browser.Probe(ctx, ready) },
+		Keep:    func(ctx context.Context, picture []byte) error { return browser.Keep(ctx, kept, picture) },
+	})
 	ui.Routes(program, browser.NewDOM())
 	app.RunWhenOnBrowser()
+}
+
+// picture returns the newest picture there is: the page's own, or where the page comes out of a cache, as it does without a
+// server, the one that was kept last. Which it is the page can't know: so it looks.
+func picture() []byte {
+	own := browser.Picture()
+	now := time.Now()
+	p, err := model.ReadPicture(own, now)
+	ctx, cancel := context.WithTimeout(context.Background(), keptTime)
+	defer cancel()
+	last, _ := browser.Kept(ctx, kept) // where nothing can be kept, nothing was
+	if l, err2 := model.ReadPicture(last, now); err2 == nil && (err != nil || l.Time.After(p.Time)) {
+		return last
+	}
+	return own
 }

@@ -24,6 +24,9 @@ type Client struct {
 	// Silence is how long nothing may be heard before the connection counts as dead. Zero means twice the heartbeat the
 	// server announces, or 30 s where it announces none; below zero means for ever.
 	Silence time.Duration
+	// Probe, when set, asks cheaply whether the server would take a stream now, and returns soon after ctx ends. See probe.go
+	// for when it is called.
+	Probe func(ctx context.Context) bool
 	// Window, when above zero, says that the stream has no holes (no filter) and that what carries it may change the
 	// order: up to so many early events wait for what is missing before them. See Sequencer.
 	Window int
@@ -34,9 +37,13 @@ type Client struct {
 	whole   bool // the reader has everything up to After
 	begun   bool // Run has been called
 	linked  bool // a connection has been accepted
+	moved   bool // it is being followed over to another one: as live as it was
+	alarms  int  // probes in a row that said yes, and the stream could not be opened after all
 
 	mu      sync.Mutex
 	offline bool
+	unseen  bool
+	woken   chan struct{} // of one: is the connection that is open still alive?
 	heard   time.Time     // wall clock, of the newest bytes
 	allowed time.Duration // silence, of the connection that is open
 	hangUp  func(error)   // ends the connection that is open; nil when none is
@@ -51,7 +58,7 @@ func (c *Client) Run(ctx context.Context) error {
 	c.begin()
 	defer c.end()
 	for {
-		refused, wait := c.connect(ctx)
+		refused, wait, least := c.connect(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -62,7 +69,7 @@ func (c *Client) Run(ctx context.Context) error {
 			return refused
 		}
 		if wait > 0 {
-			c.wait(ctx, wait)
+			c.wait(ctx, wait, least)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -83,12 +90,12 @@ func (c *Client) TryNow() {
 	c.nudge()
 }
 
-// Wake is for the moment this device or page comes back from sleep, or sees a network again. A connection that has been
-// silent for too long by the wall clock, which timers may have slept through, is given up for a new one, and a wait ends.
-// It may be called from any goroutine.
+// Wake is for the moment this device or page comes back from sleep. A wait ends. A connection that has been silent for too
+// long by the wall clock, which timers may have slept through, is given up for a new one; of one that has not, Probe is
+// asked whether its server still answers. Wake may be called from any goroutine, and does not wait.
 func (c *Client) Wake() {
 	c.mu.Lock()
-	hangUp := c.hangUp
+	hangUp, woken := c.hangUp, c.woken
 	c.tryNow = c.tryNow || hangUp == nil
 	// The monotonic clock stands still in some sleeps: Round(0) takes it off.
 	dead := c.allowed > 0 && time.Now().Round(0).Sub(c.heard) > c.allowed
@@ -98,6 +105,11 @@ func (c *Client) Wake() {
 		c.nudge()
 	case dead:
 		hangUp(errWoken)
+	default:
+		select {
+		case woken <- struct{}{}:
+		default: // nobody asks, or somebody does already
+		}
 	}
 }
 
@@ -105,12 +117,26 @@ func (c *Client) Wake() {
 // go on all the same, since a server may be on this very device. It may be called from any goroutine.
 func (c *Client) SetOnline(online bool) {
 	c.mu.Lock()
+	back := c.offline && online
 	c.offline = !online
+	hangUp := c.hangUp
 	c.mu.Unlock()
 	c.nudge()
-	if online {
+	switch {
+	case back && hangUp != nil:
+		hangUp(errNetwork) // what was opened over the network before may never say that it is dead
+	case online:
 		c.Wake()
 	}
+}
+
+// SetSeen says whether anybody is looking; at first somebody is. While nobody is, Probe is not called. It may be called from
+// any goroutine.
+func (c *Client) SetSeen(seen bool) {
+	c.mu.Lock()
+	c.unseen = !seen
+	c.mu.Unlock()
+	c.nudge()
 }
 
 func (c *Client) nudges() chan struct{} {
@@ -153,7 +179,7 @@ func (c *Client) end() {
 // phase changes the phase, and with it what depends on it alone.
 func (c *Client) phase(p Phase, now time.Time) {
 	if p != Reconnecting && p != Offline {
-		c.state.Next = time.Time{}
+		c.state.Next, c.state.Watched = time.Time{}, false
 	}
 	switch {
 	case p.Fresh():
@@ -177,16 +203,19 @@ func (c *Client) hand(at time.Time, events []event.Event) {
 	c.Handle(Batch{At: at, State: c.state, Account: c.account, Events: events, Place: place})
 }
 
-// wait waits before the next try.
-func (c *Client) wait(ctx context.Context, d time.Duration) {
-	until := time.Now().Add(d)
+// wait waits before the next try: for d, or until it is wanted now, or until a probe says that the server is back, which it
+// is not asked before least has gone by.
+func (c *Client) wait(ctx context.Context, d, least time.Duration) {
+	begun := time.Now()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	k := c.knocker(ctx, begun.Add(least))
+	defer k.stop()
 	nudged := c.nudges()
-	c.state.Next = until
+	c.state.Next = begun.Add(d)
 	for waiting := true; waiting; {
 		c.mu.Lock()
-		now, offline := c.tryNow, c.offline
+		now, offline, unseen := c.tryNow, c.offline, c.unseen
 		c.mu.Unlock()
 		if now {
 			break
@@ -196,16 +225,22 @@ func (c *Client) wait(ctx context.Context, d time.Duration) {
 			p = Offline
 		}
 		c.phase(p, time.Now())
+		c.state.Watched = k.on(!unseen)
 		c.report()
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 			waiting = false
+		case <-k.due:
+			k.knock()
+			continue
+		case yes := <-k.answer:
+			waiting = !k.answered(yes)
 		case <-nudged:
 		}
 	}
-	c.state.Next = time.Time{}
+	c.state.Next, c.state.Watched = time.Time{}, false
 	c.report()
 }
 

@@ -448,3 +448,29 @@ func TestTooLargeAFrameEndsTheConnection(t *testing.T) {
 		}
 	})
 }
+
+func TestMovedIsNoInterruption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, s, _ := follow(t, &feed.Client{}, 20*time.Second,
+			func(c *conn) {
+				c.send(syncAs("fresh", "a.5"), ev("a.5"), beatAt("a.5"))
+				c.end = feed.ErrMoved
+			},
+			func(c *conn) {
+				c.send(syncAs("resumed", "a.6"), ev("a.6"), beatAt("a.6"), ev("a.7"))
+				c.end = feed.ErrMoved
+			},
+			func(c *conn) { c.err = errors.New("connection refused") },
+			func(c *conn) {
+				c.send(syncAs("resumed", "a.7"), beatAt("a.7"))
+				c.hold()
+			})
+		equal(t, "phases", r.went(), "connecting > live > reconnecting > live > idle")
+		equal(t, "asked", strings.Join(s.asks(), ","), ",a.5,a.7,a.7")
+		equal(t, "got", r.got(), "sync a.5 heartbeat sync a.6 heartbeat a.7 sync heartbeat")
+		if w := s.times(); w[0] != 0 || w[1] != 0 || w[2] == 0 {
+			t.Errorf("waits %v, want none until opening failed", w)
+		}
+		equal(t, "reconnects", r.batch().Account.Reconnects, 1)
+	})
+}

@@ -23,8 +23,9 @@ const (
 	maxRetryAfter = 10 * time.Minute
 )
 
-// connect opens one connection and follows it to its end. It returns how long to wait before the next, or the refusal.
-func (c *Client) connect(ctx context.Context) (refused *RefusedError, wait time.Duration) {
+// connect opens one connection and follows it to its end. It returns how long to wait before the next, of which at least
+// how much whatever happens, or the refusal.
+func (c *Client) connect(ctx context.Context) (refused *RefusedError, wait, least time.Duration) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	silence := time.AfterFunc(openTime, func() { cancel(errSilent) })
@@ -49,23 +50,26 @@ func (c *Client) connect(ctx context.Context) (refused *RefusedError, wait time.
 	answer, err := c.Source.Open(ctx, r)
 	if err != nil {
 		c.state.Status = 0
-		return nil, c.failed(ctx, err, 0)
+		return nil, c.failed(ctx, err, 0), c.Backoff.Floor
 	}
 	defer answer.Body.Close()
 	if err := accept(answer); err != nil {
 		c.state.Status = answer.Status
 		if errors.As(err, &refused) {
-			return refused, 0
+			return refused, 0, 0
 		}
-		return nil, c.failed(ctx, err, retryAfter(answer.RetryAfter, time.Now()))
+		least = max(retryAfter(answer.RetryAfter, time.Now()), c.Backoff.Floor)
+		return nil, c.failed(ctx, err, least), least
 	}
-	if c.linked {
+	if c.linked && !c.moved {
 		c.account.Reconnects++
 	}
 	c.linked = true
 	f := follower{Client: c, silence: silence, asked: r.LastEventID != ""}
+	stop := c.doubt(ctx, cancel)
 	err = f.follow(answer.Body)
-	return nil, c.lost(ctx, err, &f)
+	stop()
+	return nil, c.lost(ctx, err, &f), c.Backoff.Floor
 }
 
 // accept returns nil for a stream, a *RefusedError for an answer that says not to ask again, and another error for one
@@ -125,6 +129,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 
 // failed tells of a try that came to nothing, and returns the wait before the next.
 func (c *Client) failed(ctx context.Context, err error, least time.Duration) time.Duration {
+	c.moved = false
 	if context.Cause(ctx) == errAsked {
 		return 0
 	}
@@ -142,9 +147,12 @@ func (c *Client) lost(ctx context.Context, err error, f *follower) time.Duration
 	if !f.flowed {
 		return c.failed(ctx, err, 0)
 	}
+	if c.moved = errors.Is(err, ErrMoved) && c.state.Phase == Live; c.moved {
+		return 0
+	}
 	text := reason(ctx, err)
 	p, cause := Reconnecting, context.Cause(ctx)
-	if cause == errSilent || cause == errWoken {
+	if cause == errSilent || cause == errWoken || cause == errMute {
 		p = Stale
 	}
 	c.phase(p, time.Now())
@@ -157,7 +165,13 @@ func (c *Client) lost(ctx context.Context, err error, f *follower) time.Duration
 }
 
 // ours reports whether it was this end that hung up.
-func ours(cause error) bool { return cause == errSilent || cause == errWoken || cause == errAsked }
+func ours(cause error) bool {
+	switch cause {
+	case errSilent, errWoken, errMute, errNetwork, errAsked:
+		return true
+	}
+	return false
+}
 
 func reason(ctx context.Context, err error) string {
 	if cause := context.Cause(ctx); ours(cause) {

@@ -84,9 +84,15 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("feed: refused (%d)", e.Status)
 }
 
+// ErrMoved is for a Source whose body can't go on and knows that another one will: when Read returns it, a new stream is
+// opened at once, where this one was, and the connection counts as the same. It is not for what failed.
+var ErrMoved = errors.New("feed: the stream goes on in another connection")
+
 // Why a connection ended, when it was this end that ended it.
 var (
-	errSilent = errors.New("nothing was heard for two heartbeats")
-	errWoken  = errors.New("nothing was heard while this device slept")
-	errAsked  = errors.New("a new connection was asked for")
+	errSilent  = errors.New("nothing was heard for two heartbeats")
+	errWoken   = errors.New("nothing was heard while this device slept")
+	errMute    = errors.New("the server did not answer when it was asked")
+	errNetwork = errors.New("this device had no network")
+	errAsked   = errors.New("a new connection was asked for")
 )

@@ -131,7 +131,7 @@ func (f *follower) flows() {
 	if !f.flowed {
 		f.flowed = true
 		f.Backoff.Reset()
-		f.state.Failures = 0
+		f.state.Failures, f.alarms = 0, 0
 	}
 }
 
@@ -185,6 +185,7 @@ func (f *follower) control(e event.Event) {
 		p, _ := event.StreamSync.Decode(e.Data)
 		f.sync(p)
 	case event.StreamHeartbeat.Name():
+		f.moved = false
 		f.flows()
 		if !e.ID.IsZero() {
 			f.pass(e.ID)
@@ -215,6 +216,10 @@ func (f *follower) sync(p event.Sync) {
 		f.state.Beat = time.Duration(p.HeartbeatMs) * time.Millisecond
 	}
 	f.hear()
+	if p.Mode == event.SyncResumed && f.moved {
+		return
+	}
+	f.moved = false
 	f.phase(CatchingUp, f.now)
 	if p.Mode == event.SyncResumed {
 		return

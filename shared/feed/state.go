@@ -1,6 +1,10 @@
 package feed
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Phase is what a connection is doing. The page's words for it are its reader's business.
 type Phase uint8
@@ -41,6 +45,7 @@ type State struct {
 	Lost     time.Time     // since when the picture is not kept up: zero while Fresh, and before the first connection
 	Failures int           // tries that failed in a row; back to zero once events flow
 	Next     time.Time     // the next try; zero while one is under way or none is planned
+	Watched  bool          // until then the server is asked every other second whether it is back: the next try may be sooner
 	Status   int           // HTTP status of the last answer that was not a stream, else zero
 	Reason   string        // why the connection ended or was refused, one plain sentence or the error's text; "" while Fresh
 	Version  string        // the server's version, from its last sync
@@ -60,4 +65,32 @@ type Account struct {
 	Gaps       int    // announced stretches that can't be had any more
 	Resets     int    // times the log began anew
 	Reconnects int    // connections after the first that were accepted
+}
+
+// String says the account in one line: since when nothing is missing, what happened on the way, and what became of each event.
+func (a Account) String() string {
+	var b strings.Builder
+	if a.Since.IsZero() {
+		b.WriteString("not connected yet")
+	} else {
+		b.WriteString("continuous since " + a.Since.Format("15:04:05"))
+	}
+	count := func(n uint64, one, many string) {
+		if n == 1 {
+			many = one
+		}
+		if n > 0 {
+			b.WriteString(", " + strconv.FormatUint(n, 10) + many)
+		}
+	}
+	count(uint64(a.Reconnects), " reconnect", " reconnects")
+	count(uint64(a.Resets), " reset", " resets")
+	count(a.Skipped, " event skipped", " events skipped")
+	count(uint64(a.Gaps), " stretch lost", " stretches lost")
+	b.WriteString("; received " + strconv.FormatUint(a.Received, 10))
+	count(a.Replayed, " replayed", " replayed")
+	count(a.Repeated, " repeat dropped", " repeats dropped")
+	count(a.Reordered, " put in order", " put in order")
+	count(a.Bad, " not understood", " not understood")
+	return b.String()
 }

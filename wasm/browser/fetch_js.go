@@ -21,10 +21,25 @@ var _ feed.Source = (*Fetch)(nil)
 
 // Open asks for the stream; see feed.Source.
 func (f *Fetch) Open(ctx context.Context, r feed.Request) (*feed.Response, error) {
+	b, answer, err := open(ctx, f.URL, sse.ContentType, r.LastEventID)
+	if err != nil {
+		return nil, err
+	}
+	headers := answer.Get("headers")
+	return &feed.Response{
+		Status:      answer.Get("status").Int(),
+		ContentType: header(headers, "Content-Type"),
+		RetryAfter:  header(headers, "Retry-After"),
+		Body:        b,
+	}, nil
+}
+
+// open fetches the URL and returns the answer's head and its body to come.
+func open(ctx context.Context, url, accept, lastEventID string) (*body, js.Value, error) {
 	head := js.Global().Get("Object").New()
-	head.Set("Accept", sse.ContentType)
-	if r.LastEventID != "" {
-		head.Set("Last-Event-ID", r.LastEventID)
+	head.Set("Accept", accept)
+	if lastEventID != "" {
+		head.Set("Last-Event-ID", lastEventID)
 	}
 	abort := js.Global().Get("AbortController").New()
 	options := js.Global().Get("Object").New()
@@ -34,29 +49,23 @@ func (f *Fetch) Open(ctx context.Context, r feed.Request) (*feed.Response, error
 	options.Set("signal", abort.Get("signal"))
 
 	b := &body{ctx: ctx, abort: abort, settled: make(chan settled, 1)}
-	b.kept = js.FuncOf(func(_ js.Value, args []js.Value) any {
+	b.kept = funcOf(func(_ js.Value, args []js.Value) any {
 		b.settled <- settled{value: args[0]}
 		return nil
 	})
-	b.broken = js.FuncOf(func(_ js.Value, args []js.Value) any {
+	b.broken = funcOf(func(_ js.Value, args []js.Value) any {
 		b.settled <- settled{broken: true, value: args[0]}
 		return nil
 	})
-	answer, err := b.await(js.Global().Call("fetch", f.URL, options))
+	answer, err := b.await(js.Global().Call("fetch", url, options))
 	if err != nil {
 		b.Close()
-		return nil, fmt.Errorf("the server can't be reached: %w", err)
+		return nil, js.Undefined(), fmt.Errorf("the server can't be reached: %w", err)
 	}
 	if stream := answer.Get("body"); stream.Truthy() {
 		b.reader = stream.Call("getReader")
 	}
-	headers := answer.Get("headers")
-	return &feed.Response{
-		Status:      answer.Get("status").Int(),
-		ContentType: header(headers, "Content-Type"),
-		RetryAfter:  header(headers, "Retry-After"),
-		Body:        b,
-	}, nil
+	return b, answer, nil
 }
 
 func header(headers js.Value, name string) string {
@@ -71,7 +80,7 @@ type body struct {
 	ctx          context.Context
 	abort        js.Value // its AbortController
 	reader       js.Value // undefined for an answer without a body
-	kept, broken js.Func
+	kept, broken function
 	settled      chan settled // of one: a callback must never block
 
 	chunk  js.Value // what did not fit into the reader's buffer
@@ -87,7 +96,7 @@ type settled struct {
 // await waits for a promise. When the context ends it aborts the fetch, and waits for the promise to say so: a callback
 // may only be released when it will not be called any more.
 func (b *body) await(promise js.Value) (js.Value, error) {
-	promise.Call("then", b.kept, b.broken)
+	promise.Call("then", b.kept.Func, b.broken.Func)
 	var s settled
 	select {
 	case s = <-b.settled:
@@ -148,6 +157,9 @@ func (b *body) next() error {
 
 // Close ends the fetch, wherever it is. It must not be called while Read runs.
 func (b *body) Close() error {
+	if b.err == io.ErrClosedPipe {
+		return nil
+	}
 	b.abort.Call("abort")
 	b.kept.Release()
 	b.broken.Release()

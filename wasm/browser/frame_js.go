@@ -5,7 +5,7 @@ import "syscall/js"
 // Frames calls a function on animation frames: when asked to, and once for any number of requests before the frame. A
 // hidden page has no frames; what was requested then is drawn on the first frame after.
 type Frames struct {
-	callback js.Func
+	callback function
 	pending  bool
 	id       js.Value
 }
@@ -13,7 +13,7 @@ type Frames struct {
 // NewFrames returns Frames that call draw, which runs within the browser's frame and must not wait for anything.
 func NewFrames(draw func()) *Frames {
 	f := &Frames{}
-	f.callback = js.FuncOf(func(js.Value, []js.Value) any {
+	f.callback = funcOf(func(js.Value, []js.Value) any {
 		f.pending = false
 		draw()
 		return nil
@@ -25,7 +25,7 @@ func NewFrames(draw func()) *Frames {
 func (f *Frames) Request() {
 	if !f.pending {
 		f.pending = true
-		f.id = js.Global().Call("requestAnimationFrame", f.callback)
+		f.id = js.Global().Call("requestAnimationFrame", f.callback.Func)
 	}
 }
 

@@ -20,19 +20,42 @@ func OnNetwork(f func(online bool)) (remove func()) {
 	return func() { on(); off() }
 }
 
-// OnWake calls f when the page is seen again: it became visible, was taken from the back-forward cache, or was thawed.
+// Visible reports whether the page can be seen.
+func Visible() bool {
+	document := js.Global().Get("document")
+	return !document.Truthy() || !document.Get("hidden").Truthy()
+}
+
+// OnWake calls f when the page may have slept: it became visible, was taken from the back-forward cache, or was thawed.
 // Timers may have slept through the time before. Remove ends that and releases what it holds.
 func OnWake(f func()) (remove func()) {
 	window, document := js.Global(), js.Global().Get("document")
-	removes := []func(){
+	return all(
 		listen(window, "pageshow", f),
 		listen(document, "resume", f),
 		listen(document, "visibilitychange", func() {
-			if !document.Get("hidden").Truthy() {
+			if Visible() {
 				f()
 			}
 		}),
-	}
+	)
+}
+
+// OnHide calls f when the page can't be seen any more: hidden, which may pass, or left, which the back-forward cache may
+// undo: then it begins anew with OnWake. Remove ends that and releases what it holds.
+func OnHide(f func(left bool)) (remove func()) {
+	window, document := js.Global(), js.Global().Get("document")
+	return all(
+		listen(window, "pagehide", func() { f(true) }),
+		listen(document, "visibilitychange", func() {
+			if !Visible() {
+				f(false)
+			}
+		}),
+	)
+}
+
+func all(removes ...func()) (remove func()) {
 	return func() {
 		for _, remove := range removes {
 			remove()
@@ -45,13 +68,13 @@ func listen(target js.Value, event string, f func()) (remove func()) {
 	if !target.Truthy() || !target.Get("addEventListener").Truthy() { // a worker, or node
 		return func() {}
 	}
-	callback := js.FuncOf(func(js.Value, []js.Value) any {
+	callback := funcOf(func(js.Value, []js.Value) any {
 		f()
 		return nil
 	})
-	target.Call("addEventListener", event, callback)
+	target.Call("addEventListener", event, callback.Func)
 	return func() {
-		target.Call("removeEventListener", event, callback)
+		target.Call("removeEventListener", event, callback.Func)
 		callback.Release()
 	}
 }

@@ -155,3 +155,32 @@ func TestDOM(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingIsHeldInTheEnd(t *testing.T) {
+	before := Held()
+	stub(t, "requestAnimationFrame", script(t, `return () => 1`))
+	stub(t, "cancelAnimationFrame", script(t, `return () => {}`))
+	stub(t, "document", script(t, `return new EventTarget()`))
+	f := NewFrames(func() {})
+	f.Request()
+	ends := []func(){f.Close, OnNetwork(func(bool) {}), OnWake(func() {}), OnHide(func(bool) {})}
+	srv := serve(t, func(r request) { r.head(200, "application/json"); r.res.Call("end") })
+	if !Probe(t.Context(), srv.url) || Probe(t.Context(), "http://127.0.0.1:1/") {
+		t.Error("the probe is wrong about who answers")
+	}
+	page, err := (&Record{URL: srv.url}).Read(t.Context(), "limit=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Held() == before {
+		t.Fatal("nothing is counted")
+	}
+	page.Body.Close()
+	page.Body.Close()
+	for _, end := range ends {
+		end()
+	}
+	if n := Held() - before; n != 0 {
+		t.Errorf("%d callbacks are still held", n)
+	}
+}

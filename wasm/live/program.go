@@ -9,7 +9,9 @@
 // # What runs when
 //
 // The stream runs while something is attached, and for a short while after, as pages change by detaching one screen and
-// attaching the next. Batches are folded in as they come, also while the page is hidden; painting is asked for at most once
+// attaching the next. A page that nobody has seen for ten minutes, or that is left, lets go of it, and goes on from where it
+// was when it is seen again. With Tabs as its source the stream is one for all tabs of the browser. What the stream does not
+// bring is read from the record: the last minutes that the page draws, and lines that were left out. Batches are folded in as they come, also while the page is hidden; painting is asked for at most once
 // per animation frame, which hidden pages don't have, so the first frame after shows it all at once.
 package live
 
@@ -28,6 +30,8 @@ const (
 	agesEvery = 250 * time.Millisecond
 	// linger is how long the stream runs on when nothing is attached any more.
 	linger = 3 * time.Second
+	// unseenFor is how long a page that nobody can see keeps its stream: then it lets go, and comes back from where it was.
+	unseenFor = 10 * time.Minute
 )
 
 // Paint draws what has changed. It is called with the Model and the local time of the frame, on the animation frame.
@@ -36,18 +40,41 @@ type Paint func(m *model.Model, now time.Time)
 // Program follows one stream and owns the Model it makes. Make it with New.
 type Program struct {
 	client feed.Client
+	tabs   sharer
+	record Record // nil: there is none to read
+	keep   func(ctx context.Context, picture []byte) error
 	frames func(draw func()) frames
 
 	mu       sync.Mutex // guards what follows
 	model    *model.Model
+	kept     model.Keeper
 	painters []*Paint
 	draw     frames // while the stream runs
 	running  *run   // nil while it does not
 	wanted   bool   // start it again once the one that is ending has ended
 	changes  int    // of painters: whether a linger is still meant
+	shown    string // the server the page shows; "" for all
+	recalled map[wish]bool
+	backs    []back // gaps to be filled
 
-	again chan struct{} // of one: ask once more, though refused
+	again   chan struct{} // of one: ask once more, though refused
+	recalls chan struct{} // of one: there may be something to recall
+	saves   chan struct{} // of one: the picture is to be kept now
 }
+
+// sharer is a Source that may read through another tab; Tabs is one.
+type sharer interface {
+	Joined() bool
+	SetSeen(seen bool)
+	Rest()
+}
+
+// alone is the sharer of a Source that is none.
+type alone struct{}
+
+func (alone) Joined() bool { return false }
+func (alone) SetSeen(bool) {}
+func (alone) Rest()        {}
 
 // frames is browser.Frames.
 type frames interface {
@@ -60,22 +87,48 @@ type run struct {
 	cancel context.CancelFunc
 	ending bool
 	ended  chan struct{}
+
+	letGo context.CancelFunc // ends what is followed, until somebody looks again
+	gone  bool               // it was let go
+	timer *time.Timer        // while nobody looks: when to let go
 }
 
-// New returns a Program over the source, and starts nothing. Picture is the stream text the page was prerendered from, or
-// nothing; the Model shows it from the start, and the stream goes on from it while it is fresh.
-func New(source feed.Source, picture []byte) *Program {
+// Options are what a Program needs beside its stream. All may be missing.
+type Options struct {
+	// Picture is a picture as a stream begins with it, such as the page was prerendered from. The Model shows it from the
+	// start, and the stream goes on from it while it is fresh.
+	Picture []byte
+	// Record has the last minutes.
+	Record Record
+	// Probe asks whether the server is there: see feed.Client.
+	Probe func(context.Context) bool
+	// Keep stores a picture for the next life of the page, in place of the one before. It is called by one goroutine.
+	Keep func(ctx context.Context, picture []byte) error
+}
+
+// New returns a Program over the source, and starts nothing.
+func New(source feed.Source, o Options) *Program {
 	p := &Program{
-		model:  model.New(),
-		frames: func(draw func()) frames { return browser.NewFrames(draw) },
-		again:  make(chan struct{}, 1),
+		record:   o.Record,
+		keep:     o.Keep,
+		model:    model.New(),
+		frames:   func(draw func()) frames { return browser.NewFrames(draw) },
+		recalled: make(map[wish]bool),
+		again:    make(chan struct{}, 1),
+		recalls:  make(chan struct{}, 1),
+		saves:    make(chan struct{}, 1),
 	}
-	p.client = feed.Client{Source: source, Handle: p.fold}
-	if len(picture) > 0 {
-		if got, err := p.model.Load(picture, time.Now()); err != nil {
+	p.tabs = alone{}
+	if tabs, ok := source.(sharer); ok {
+		p.tabs = tabs
+	}
+	p.client = feed.Client{Source: source, Handle: p.fold, Probe: o.Probe}
+	if len(o.Picture) > 0 {
+		if got, err := p.model.Load(o.Picture, time.Now()); err != nil {
 			p.model = model.New() // the stream will bring one
 		} else if got.Fresh {
 			p.client.After = got.Place
+			p.kept.Update(got.Batch)
 		}
 	}
 	return p
@@ -156,31 +209,51 @@ func (p *Program) Stop() {
 // Retry ends waiting for the next try of the connection, or the connection there is, and opens a new one now. It asks
 // again where the server has refused.
 func (p *Program) Retry() {
+	p.askAgain()
+	p.client.TryNow()
+}
+
+func (p *Program) askAgain() {
 	select {
 	case p.again <- struct{}{}:
 	default:
 	}
-	p.client.TryNow()
 }
 
 // start begins a run. It is called with the lock held.
 func (p *Program) start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{cancel: cancel, ended: make(chan struct{})}
+	r := &run{cancel: cancel, letGo: cancel, ended: make(chan struct{})}
 	p.running = r
 	p.draw = p.frames(p.frame)
-	network := browser.OnNetwork(p.client.SetOnline)
-	wake := browser.OnWake(func() { p.client.Wake(); p.changed() })
-	p.client.SetOnline(browser.Online())
+	// What listens is called from outside of Go: it may come while the lock is held, and so takes it on a goroutine of its own.
 	var parts sync.WaitGroup
-	parts.Go(func() { p.follow(ctx) })
+	ends := []func(){
+		browser.OnNetwork(p.client.SetOnline),
+		browser.OnWake(func() { parts.Go(func() { p.seen(r) }) }),
+		browser.OnHide(func(left bool) { parts.Go(func() { p.unseen(r, left) }) }),
+	}
+	p.client.SetOnline(browser.Online())
+	p.client.SetSeen(browser.Visible())
+	p.tabs.SetSeen(browser.Visible())
+	parts.Go(func() { p.follow(ctx, r) })
 	parts.Go(func() { p.age(ctx) })
+	parts.Go(func() { p.remember(ctx) })
+	parts.Go(func() { p.preserve(ctx) })
+	if !browser.Visible() {
+		parts.Go(func() { p.unseen(r, false) })
+	}
 	go func() {
+		<-ctx.Done()
+		for _, end := range ends {
+			end()
+		}
 		parts.Wait()
-		network()
-		wake()
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if r.timer != nil {
+			r.timer.Stop()
+		}
 		p.draw.Close()
 		p.draw, p.running = nil, nil
 		if p.wanted {
@@ -191,17 +264,72 @@ func (p *Program) start() {
 	}()
 }
 
-// follow follows the stream until ctx ends. Refused, it waits until it is asked to try again.
-func (p *Program) follow(ctx context.Context) {
-	for {
+// seen is called when the page may have slept and is looked at again.
+func (p *Program) seen(r *run) {
+	p.mu.Lock()
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
+	back := r.gone
+	r.gone = false
+	p.mu.Unlock()
+	p.client.SetSeen(true)
+	p.tabs.SetSeen(true)
+	if back {
+		p.askAgain()
+	} else {
+		p.client.Wake()
+	}
+	p.changed()
+}
+
+// unseen is called when the page can't be seen any more. One that is left lets go at once: a browser may keep it, as it
+// is, for who comes back.
+func (p *Program) unseen(r *run, left bool) {
+	p.client.SetSeen(false)
+	p.tabs.SetSeen(false)
+	p.hidden()
+	if left {
+		p.leave(r)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.timer == nil {
+		r.timer = time.AfterFunc(unseenFor, func() { p.leave(r) })
+	}
+}
+
+// leave lets go of the stream.
+func (p *Program) leave(r *run) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !r.ending && !r.gone {
+		r.gone = true
+		r.letGo()
+	}
+}
+
+// follow follows the stream until ctx ends. Refused, it waits until it is asked to try again; let go, until somebody looks.
+func (p *Program) follow(ctx context.Context, r *run) {
+	for ctx.Err() == nil {
 		select {
 		case <-p.again: // said before there was anything to say it to
 		default:
 		}
-		_ = p.client.Run(ctx) // the Model has been told why
+		following, letGo := context.WithCancel(ctx)
+		p.mu.Lock()
+		gone := r.gone
+		r.letGo = letGo
+		p.mu.Unlock()
+		if !gone {
+			_ = p.client.Run(following) // the Model has been told why
+			p.tabs.Rest()
+		}
+		letGo()
 		select {
 		case <-ctx.Done():
-			return
 		case <-p.again:
 		}
 	}
@@ -226,6 +354,11 @@ func (p *Program) fold(b feed.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.model.Update(b)
+	p.kept.Update(b)
+	p.model.Link.Shared = p.tabs.Joined()
+	if _, wanted := p.wished(); wanted {
+		p.remind()
+	}
 	if p.draw != nil {
 		p.draw.Request()
 	}

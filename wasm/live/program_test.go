@@ -28,7 +28,7 @@ type source struct {
 	refuse  bool
 	asked   []string
 	hungUp  int
-	streams []*io.PipeWriter
+	streams []chan []byte // what each stream is still to bring
 	log     []event.Event
 }
 
@@ -46,9 +46,25 @@ func (s *source) Open(ctx context.Context, r feed.Request) (*feed.Response, erro
 		defer s.mu.Unlock()
 		s.hungUp++
 	})
-	b := s.picture(r.LastEventID)
-	go func() { _, _ = pw.Write(b) }()
-	s.streams = append(s.streams, pw)
+	out := make(chan []byte, 10_000)
+	out <- s.picture(r.LastEventID)
+	go func() {
+		defer pw.Close()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case b, open := <-out:
+				if !open {
+					return
+				}
+				if _, err := pw.Write(b); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	s.streams = append(s.streams, out)
 	return &feed.Response{Status: 200, ContentType: sse.ContentType, Body: pr}, nil
 }
 
@@ -84,8 +100,8 @@ func (s *source) publish(t *testing.T, d event.Draft) {
 	defer s.mu.Unlock()
 	e.ID = event.ID{Epoch: 1, Seq: uint64(len(s.log)) + 1}
 	s.log = append(s.log, e)
-	for _, w := range s.streams {
-		_, _ = w.Write(event.AppendFrame(nil, e))
+	for _, out := range s.streams {
+		out <- event.AppendFrame(nil, e)
 	}
 }
 
@@ -130,7 +146,7 @@ func (s *screen) show() {
 
 func program(src *source, picture []byte) (*Program, *screen) {
 	sc := &screen{}
-	p := New(src, picture)
+	p := New(src, Options{Picture: picture})
 	p.frames = func(draw func()) frames {
 		sc.draw = draw
 		sc.open++
@@ -327,5 +343,100 @@ func TestAttachWhileEnding(t *testing.T) {
 			detach()
 			p.Stop()
 		}
+	})
+}
+
+func TestUnseenForLongLetsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		src.publish(t, busy)
+		p, _ := program(src, nil)
+		p.client.Silence = -1 // this server sends one heartbeat
+		detach := p.Attach(func(*model.Model, time.Time) {})
+		synctest.Wait()
+		r := p.running
+
+		p.unseen(r, false)
+		time.Sleep(unseenFor - time.Second)
+		p.seen(r)
+		time.Sleep(2 * time.Second)
+		if _, hungUp := src.state(); hungUp != 0 {
+			t.Fatal("let go of the stream though somebody looked in between")
+		}
+
+		p.unseen(r, false)
+		p.unseen(r, false)
+		time.Sleep(unseenFor)
+		synctest.Wait()
+		if _, hungUp := src.state(); hungUp != 1 {
+			t.Fatal("holds on to the stream though nobody looks")
+		}
+		src.publish(t, busy)
+		time.Sleep(time.Hour)
+		p.seen(r)
+		synctest.Wait()
+		if asked, _ := src.state(); asked != ",1.1" {
+			t.Errorf("asked for %q, want nothing and then 1.1", asked)
+		}
+		p.View(func(m *model.Model, _ time.Time) {
+			if m.Link.Phase != feed.Live || m.Place.Seq != 2 {
+				t.Errorf("%v at %v, want live at 1.2", m.Link.Phase, m.Place)
+			}
+		})
+
+		// A page that is left lets go at once, and may end in that state.
+		p.unseen(r, true)
+		synctest.Wait()
+		if _, hungUp := src.state(); hungUp != 2 {
+			t.Error("holds on to the stream though the page is left")
+		}
+		p.Retry() // whoever asks for a connection gets none that would hold a page that is left
+		detach()
+		p.Stop()
+	})
+}
+
+func TestThePictureIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{}
+		src.publish(t, busy)
+		p, _ := program(src, nil)
+		var kept [][]byte
+		p.keep = func(_ context.Context, picture []byte) error {
+			kept = append(kept, picture)
+			return nil
+		}
+		detach := p.Attach(func(*model.Model, time.Time) {})
+		synctest.Wait()
+		for range 3 {
+			src.publish(t, busy)
+			time.Sleep(3 * keepEvery)
+		}
+		synctest.Wait()
+		if n := len(kept); n != 3 {
+			t.Errorf("kept %d pictures, want one for each change", n)
+		}
+		src.publish(t, event.Draft{Type: "server:idle"})
+		synctest.Wait()
+		p.unseen(p.running, false)
+		synctest.Wait()
+		if n := len(kept); n != 4 {
+			t.Errorf("kept %d pictures, want one when nobody looks any more", n)
+		}
+		src.publish(t, event.Draft{Type: "server:error", Data: []byte(`{"message":"the end"}`)})
+		synctest.Wait()
+		detach()
+		p.Stop()
+
+		// The next life of the page has no server.
+		time.Sleep(time.Hour)
+		src.refuse = true
+		p, _ = program(src, kept[len(kept)-1])
+		p.View(func(m *model.Model, now time.Time) {
+			s := m.Server("web-1")
+			if s == nil || s.Status.Reason != "the end" || !m.Aged(s, now) || now.Sub(m.Link.Picture).Round(time.Minute) != time.Hour {
+				t.Errorf("got %+v of %v", s, m.Link.Picture)
+			}
+		})
 	})
 }

@@ -19,6 +19,7 @@ type Break struct {
 	Reason   string    // as feed.State says it
 	Tries    int       // connections tried
 	Fetched  uint64    // missed events that came in afterwards
+	Missed   uint64    // how many there are to fetch, where that is known: the stream has no filter, and nothing was trimmed
 	Lost     bool      // part of what was missed can't be had any more, or the log began anew
 }
 
@@ -27,6 +28,8 @@ type Link struct {
 	feed.State
 	Account feed.Account
 
+	// Shared is set while this tab reads through another one, which has the connection.
+	Shared bool
 	// Picture is the time, by the server's clock, of the prerendered picture the page began with; zero when it began
 	// with nothing.
 	Picture time.Time
@@ -73,6 +76,7 @@ func (m *Model) link(b feed.Batch) {
 	br := l.open()
 	switch {
 	case now == feed.Live:
+		l.Picture = time.Time{} // what is shown is newer from now on
 		if br != nil {
 			br.To = b.At
 		}

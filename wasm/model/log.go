@@ -59,11 +59,17 @@ type Gap struct {
 	From, To event.ID
 	Count    uint64 // how many, where the stream counted
 	At       time.Time
+	Read     bool // the lines that were left out have been read from the record since
 }
 
-// Log is the newest lines in the order of their places. Each line has a number that it keeps, rising by one: a painter
-// remembers the numbers it has drawn and sees what has come and what has gone. The zero Log is empty.
+// Log is the newest lines in the order of their times, those of one instant in the order of their places; a line where
+// others are missing stands where it came, and keeps what is before it before it. Each line has a number, rising by one: a
+// painter remembers the numbers it has drawn and sees what has come and what has gone. When a line came late and stands among
+// older ones, Turn has risen and the numbers have moved. The zero Log is empty.
 type Log struct {
+	Turn   uint64
+	Levels [NumLevels]int // how many lines of each level are held
+
 	ring  []*Line // grows by doubling up to the bound; line number i stands at i modulo its length
 	end   uint64  // number of the line that will come next
 	n     int
@@ -94,10 +100,24 @@ func (l *Log) push(line *Line, maxLines, maxBytes int) {
 		}
 		l.ring = bigger
 	}
+	late := l.late(line)
 	if l.n == len(l.ring) {
+		if late == l.n {
+			return // older than all there is room for
+		}
 		l.drop()
 	}
-	l.ring[l.end%uint64(len(l.ring))] = line
+	at := func(back int) **Line { return &l.ring[(l.end-uint64(back))%uint64(len(l.ring))] }
+	for i := range late {
+		*at(i) = *at(i + 1)
+	}
+	*at(late) = line
+	if line.Gap == nil {
+		l.Levels[line.Level]++
+	}
+	if late > 0 {
+		l.Turn++
+	}
 	l.end++
 	l.n++
 	l.bytes += line.size()
@@ -106,15 +126,50 @@ func (l *Log) push(line *Line, maxLines, maxBytes int) {
 	}
 }
 
+// late returns how many lines at the end belong behind the line.
+func (l *Log) late(line *Line) int {
+	n := 0
+	for ; n < l.n && line.Gap == nil; n++ {
+		last := l.ring[(l.end-1-uint64(n))%uint64(len(l.ring))]
+		if c := last.Time.Compare(line.Time); last.Gap != nil || c < 0 || c == 0 && last.Place.Compare(line.Place) <= 0 {
+			break
+		}
+	}
+	return n
+}
+
+// refill puts other lines in the place of all: they get new numbers.
+func (l *Log) refill(lines []*Line, maxLines, maxBytes int) {
+	end := l.end
+	turn := l.Turn + 1
+	*l = Log{end: end}
+	for _, line := range lines {
+		l.push(line, maxLines, maxBytes)
+	}
+	l.Turn = turn
+}
+
+// all returns the lines that are held, oldest first.
+func (l *Log) all() []*Line {
+	lines := make([]*Line, 0, l.n)
+	for from, end := l.Span(); from < end; from++ {
+		lines = append(lines, l.At(from))
+	}
+	return lines
+}
+
 func (l *Log) drop() {
 	from, _ := l.Span()
 	i := from % uint64(len(l.ring))
 	l.bytes -= l.ring[i].size()
+	if line := l.ring[i]; line.Gap == nil {
+		l.Levels[line.Level]--
+	}
 	l.ring[i] = nil
 	l.n--
 }
 
-func (l *Log) clear() { l.ring, l.n, l.bytes = nil, 0, 0 }
+func (l *Log) clear() { *l = Log{end: l.end, Turn: l.Turn} }
 
 // lineSize is what a Line takes by itself, in bytes, with what the allocator adds.
 const lineSize = 208
@@ -139,7 +194,13 @@ const maxMessage = 4 << 10
 
 // line folds in a logs:* event.
 func (m *Model) line(s *Server, e event.Event) {
-	l := &Line{Place: e.ID, Time: e.Time, Server: s.ID, Type: e.Type, Data: keep(e.Data)}
+	l := lineOf(s.ID, e)
+	m.Log.push(l, MaxLines, MaxLogBytes)
+	s.Log.push(l, MaxServerLines, MaxServerBytes)
+}
+
+func lineOf(server string, e event.Event) *Line {
+	l := &Line{Place: e.ID, Time: e.Time, Server: server, Type: e.Type, Data: keep(e.Data)}
 	var level string
 	switch e.Type {
 	case event.LogsRequest.Name():
@@ -167,8 +228,7 @@ func (m *Model) line(s *Server, e event.Event) {
 	}
 	l.Level = ParseLevel(level)
 	l.Message = clip(l.Message)
-	m.Log.push(l, MaxLines, MaxLogBytes)
-	s.Log.push(l, MaxServerLines, MaxServerBytes)
+	return l
 }
 
 // ParseLevel reads the words that publishers use; what it does not know is Info.
@@ -214,6 +274,7 @@ func (m *Model) gap(p event.Gap, place event.ID, at time.Time) {
 	m.Link.Gaps = tail(append(m.Link.Gaps, g), MaxBreaks)
 	if n := len(m.Link.Breaks); n > 0 && m.Link.Breaks[n-1].To.IsZero() {
 		m.Link.Breaks[n-1].Lost = true
+		m.Link.Breaks[n-1].Missed = 0
 	}
 	m.Shape++
 	if len(p.Classes) > 0 && !slices.Contains(p.Classes, event.Line) {

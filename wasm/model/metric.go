@@ -21,6 +21,8 @@ type Sample struct {
 
 // Series is the samples of the last Window in order of time, at most 1,200. The zero Series is empty.
 type Series struct {
+	Thin Thin // what of it was thinned out
+
 	ring  []Sample
 	first int // index in ring of the oldest
 	n     int

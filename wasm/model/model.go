@@ -40,6 +40,8 @@ type Model struct {
 	Place event.ID
 	// Complete is set once a whole picture has come in; until then, a server that is not here may well exist.
 	Complete bool
+	// Life rises when all servers are forgotten: what was recalled of them is gone too.
+	Life uint64
 
 	// Rev rises with every message: nothing has changed when it has not.
 	Rev uint64

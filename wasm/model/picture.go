@@ -15,6 +15,8 @@ type Picture struct {
 	Place event.ID  // the picture is complete up to here: go on after it. Zero where the log was empty
 	Time  time.Time // when it was made, by the server's clock
 	Fresh bool      // it is less than PictureFresh old: the stream can go on from Place
+
+	Batch feed.Batch // what is in it
 }
 
 // ErrPicture is returned by Load for a text that is not a whole picture.
@@ -27,8 +29,22 @@ var ErrPicture = errors.New("not a whole picture")
 // When the picture is Fresh and has a Place, give that to the feed.Client, and the Model goes on from it. Otherwise begin
 // without a place: the picture that comes then replaces this one.
 func (m *Model) Load(stream []byte, now time.Time) (Picture, error) {
+	p, err := ReadPicture(stream, now)
+	if err != nil {
+		return p, err
+	}
+	b := p.Batch
+	b.State = m.Link.State
+	m.Update(b)
+	m.skew = skew{} // a picture is as old as it is: that says nothing about clocks
+	m.Link.Picture = p.Time
+	m.borrowed = !p.Fresh || p.Place.IsZero()
+	return p, nil
+}
+
+// ReadPicture reads what Load takes.
+func ReadPicture(stream []byte, now time.Time) (Picture, error) {
 	var p Picture
-	var b feed.Batch
 	whole := false
 	var d sse.Decoder
 	err := d.Push(stream, func(f sse.Frame) bool {
@@ -44,7 +60,7 @@ func (m *Model) Load(stream []byte, now time.Time) (Picture, error) {
 		case event.StreamHeartbeat.Name():
 			p.Place, whole = e.ID, true
 		}
-		b.Events = append(b.Events, e)
+		p.Batch.Events = append(p.Batch.Events, e)
 		return true
 	})
 	if err != nil {
@@ -53,12 +69,7 @@ func (m *Model) Load(stream []byte, now time.Time) (Picture, error) {
 	if !whole || p.Time.IsZero() {
 		return p, fmt.Errorf("model: load: %w", ErrPicture)
 	}
-	b.At, b.Place = now, p.Place
-	b.State = m.Link.State
-	m.Update(b)
-	m.skew = skew{} // a picture is as old as it is: that says nothing about clocks
-	m.Link.Picture = p.Time
+	p.Batch.At, p.Batch.Place = now, p.Place
 	p.Fresh = now.Sub(p.Time).Abs() < PictureFresh
-	m.borrowed = !p.Fresh || p.Place.IsZero()
 	return p, nil
 }

@@ -81,6 +81,8 @@ type Server struct {
 
 	// Rev rises with every event about the server: nothing to draw when it has not.
 	Rev uint64
+	// Past rises when samples of before were recalled: what is drawn of a series has changed though no sample came.
+	Past uint64
 }
 
 // Under returns the deployment under way, the newest one if there are several, or nil.

@@ -39,6 +39,12 @@ func (m *Model) control(e event.Event, at time.Time) {
 			m.clear() // the picture it began with comes again, and newer
 		}
 		m.borrowed = false
+		if br := m.Link.open(); br != nil {
+			br.Missed = 0
+			if p.Mode == event.SyncResumed && p.After.Epoch == p.Place.Epoch && p.Place.Seq > p.After.Seq {
+				br.Missed = br.Fetched + p.Place.Seq - p.After.Seq
+			}
+		}
 	case event.StreamHeartbeat.Name():
 		p, _ := event.StreamHeartbeat.Decode(e.Data)
 		m.clock(p.ServerTime, at)
@@ -82,6 +88,7 @@ func (m *Model) clear() {
 	m.Log.clear()
 	m.Place = event.ID{}
 	m.Complete = false
+	m.Life++
 	m.Shape++
 }
 

@@ -41,6 +41,9 @@ func (s *Page) do(ctx app.Context, what, of string) {
 		ctx.Update()
 	case "retry":
 		s.src.Retry()
+	case "read":
+		from, to, _ := strings.Cut(of, " ")
+		s.src.ReadBack(from, to)
 	case "later":
 		s.update = false
 		ctx.Update()
@@ -130,7 +133,8 @@ func (s *Page) onPoint(ctx app.Context, e app.Event) {
 // onFollow pauses a log that was scrolled up and follows one that was scrolled back. See boot.js.
 func (s *Page) onFollow(ctx app.Context, e app.Event) {
 	ctx.PreventUpdate()
-	s.ask(e.Get("detail").String(), "")
+	what, of, _ := strings.Cut(e.Get("detail").String(), " ")
+	s.ask(what, of)
 }
 
 // onKey carries out a key that was not pressed in a field. See boot.js.
@@ -206,6 +210,13 @@ func focus(id string) {
 func setValue(id, value string) {
 	if e := app.Window().GetElementByID(id); e.Truthy() {
 		e.Set("value", value)
+	}
+}
+
+// look has the browser see whether there is another version of the app. See boot.js.
+func look() {
+	if boot := app.Window().Get("telltale"); boot.Truthy() {
+		boot.Call("look")
 	}
 }
 

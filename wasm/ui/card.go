@@ -22,6 +22,7 @@ type card struct {
 	trouble   bool // the shape of its lower half
 	sparkTo   int64
 	sparkSpan time.Duration
+	past      uint64
 
 	class, lamp, ver, state, since, evidence, ago, deploy, foot slot
 	cpu, mem, net, cpuSpark, memSpark, netSpark, last, note     slot
@@ -99,11 +100,11 @@ func (c *card) draw(p *pen, m *model.Model, s *model.Server, now time.Time, span
 }
 
 func appendStateWord(b []byte, s model.State, aged bool) []byte {
-	b = append(b, `<b class="`...)
-	b = append(b, StateClass(s, aged)...)
-	b = append(b, `">`...)
-	b = append(b, StateWord(s, aged)...)
-	return append(b, `</b>`...)
+	b = add(b, `<b class="`)
+	b = add(b, StateClass(s, aged))
+	b = add(b, `">`)
+	b = add(b, StateWord(s, aged))
+	return add(b, `</b>`)
 }
 
 // drawFoot draws the lower half: measures and the last line, or for a card in trouble its last lines.
@@ -128,8 +129,8 @@ func (c *card) drawMeasures(p *pen, s *model.Server, there time.Time, span time.
 	// A sparkline ends at the newest sample and moves with it; when none comes it moves slowly, and a gap grows.
 	to := edge(s.Measured(), there, 5*time.Second)
 	from := to - span.Milliseconds()
-	redraw := p.making() || to != c.sparkTo || span != c.sparkSpan
-	c.sparkTo, c.sparkSpan = to, span
+	redraw := p.making() || to != c.sparkTo || span != c.sparkSpan || s.Past != c.past
+	c.sparkTo, c.sparkSpan, c.past = to, span, s.Past
 	var room [maxPoints]Point
 
 	p.raw(`<div class="ms3">`)
@@ -146,7 +147,7 @@ func (c *card) drawMeasures(p *pen, s *model.Server, there time.Time, span time.
 		if redraw {
 			p.open(spark, "span", "sp", c.key, id+"-sp")
 			pts := points(room[:0], &m.Series, k, from)
-			p.b = AppendSpark(p.b, Spark{Points: pts, From: from, To: to, Gap: gapOf(m), Hi: scale(largest(pts, from)), Aged: aged})
+			p.b = AppendSpark(p.b, Spark{Points: pts, From: from, To: to, Gap: gapOf(m), Thin: m.Series.Thin, Hi: scale(largest(pts, from)), Aged: aged})
 			p.shut(spark, "span")
 		}
 		p.raw(`</div>`)
@@ -199,27 +200,27 @@ func appendUnderway(b []byte, d *model.Deployment, there time.Time) []byte {
 		return b
 	}
 	st := stagesOf(d)
-	b = append(b, `<div class="dep"><span>Deploying `...)
+	b = add(b, `<div class="dep"><span>Deploying `)
 	b = AppendText(b, d.Version)
-	b = append(b, `</span><i>`...)
+	b = add(b, `</span><i>`)
 	b = append(b, d.Stage.String()...)
-	b = append(b, `</i>`...)
+	b = add(b, `</i>`)
 	percent := d.Stage == model.DeployBuilding && !math.IsNaN(d.Progress)
 	if percent {
 		b = AppendBar(b, "", d.Progress/100)
-		b = append(b, `<b>`...)
+		b = add(b, `<b>`)
 		b = strconv.AppendInt(b, int64(math.Round(d.Progress)), 10)
-		b = append(b, nnbsp+"%</b><u>"...)
+		b = add(b, nnbsp+"%</b><u>")
 	} else {
 		b = AppendBar(b, "", (float64(st.At)+.5)/stageCount)
-		b = append(b, `<b>`...)
+		b = add(b, `<b>`)
 		b = strconv.AppendInt(b, int64(st.At+1), 10)
-		b = append(b, ` of 4</b><u>`...)
+		b = add(b, ` of 4</b><u>`)
 	}
 	if !d.Began.IsZero() {
 		b = AppendDuration(b, there.Sub(d.Began))
 	}
-	return append(b, `</u></div>`...)
+	return add(b, `</u></div>`)
 }
 
 // newest returns up to n of the newest lines of a log, oldest first; places where lines were left out are no lines.
@@ -240,19 +241,19 @@ func newest(l *model.Log, n int) []*model.Line {
 func appendLastLine(b []byte, lines []*model.Line, there time.Time) []byte {
 	for _, l := range lines {
 		level := levels[l.Level]
-		b = append(b, `<time>`...)
+		b = add(b, `<time>`)
 		b = AppendClock(b, l.Time.In(there.Location()))
-		b = append(b, `</time> <b class="`...)
-		b = append(b, level.class...)
-		b = append(b, `">`...)
-		b = append(b, level.word...)
-		b = append(b, `</b> <span`...)
+		b = add(b, `</time> <b class="`)
+		b = add(b, level.class)
+		b = add(b, `">`)
+		b = add(b, level.word)
+		b = add(b, `</b> <span`)
 		if l.Level >= model.Warn {
-			b = append(b, ` class="hot"`...)
+			b = add(b, ` class="hot"`)
 		}
-		b = append(b, `>`...)
+		b = add(b, `>`)
 		b = AppendText(b, clip(l.Message))
-		b = append(b, `</span>`...)
+		b = add(b, `</span>`)
 	}
 	return b
 }
@@ -263,38 +264,38 @@ const lastLines = 4
 // appendLastLines appends the last words of a server in trouble.
 func appendLastLines(b []byte, s *model.Server, there time.Time) []byte {
 	lines := newest(&s.Log, lastLines)
-	b = append(b, `<div class="lines`...)
+	b = add(b, `<div class="lines`)
 	if s.Status.State == model.Failing {
-		b = append(b, ` hot`...)
+		b = add(b, ` hot`)
 	}
-	b = append(b, `"><h3>`...)
+	b = add(b, `"><h3>`)
 	switch {
 	case len(lines) == 0:
-		b = append(b, "No line was heard"...)
+		b = add(b, "No line was heard")
 	case s.Status.State == model.Failing:
-		b = append(b, "Last lines, "...)
+		b = add(b, "Last lines, ")
 		b = strconv.AppendInt(b, int64(len(lines)), 10)
-		b = append(b, " of "...)
+		b = add(b, " of ")
 		b = AppendCount(b, int64(s.Log.Len()))
 	default:
-		b = append(b, "Last lines before the silence"...)
+		b = add(b, "Last lines before the silence")
 	}
-	b = append(b, `</h3>`...)
+	b = add(b, `</h3>`)
 	for _, l := range lines {
-		b = append(b, `<p><time>`...)
+		b = add(b, `<p><time>`)
 		b = AppendClock(b, l.Time.In(there.Location()))
-		b = append(b, ` </time>`...)
+		b = add(b, ` </time>`)
 		if l.Level >= model.Warn {
-			b = append(b, `<b class="`...)
-			b = append(b, levels[l.Level].class...)
-			b = append(b, `">`...)
+			b = add(b, `<b class="`)
+			b = add(b, levels[l.Level].class)
+			b = add(b, `">`)
 			b = append(b, l.Level.String()...)
-			b = append(b, `</b> `...)
+			b = add(b, `</b> `)
 		}
 		b = AppendText(b, clip(l.Message))
-		b = append(b, `</p>`...)
+		b = add(b, `</p>`)
 	}
-	return append(b, `</div>`...)
+	return add(b, `</div>`)
 }
 
 // clip cuts what one line of a card can never show; the log has the whole.

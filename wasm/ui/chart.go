@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
 // The grid a chart is drawn on; the page stretches it to its room.
@@ -16,6 +18,7 @@ const (
 type Chart struct {
 	From, To int64 // Unix milliseconds
 	Gap      int64 // a longer pause between two samples, in milliseconds, is a gap: no line, a bracket, its length
+	Thin     model.Thin
 	Bands    []Band
 	Marks    []Mark
 	Zone     *time.Location // of the words on the axis
@@ -76,37 +79,37 @@ func AppendChart(b []byte, c Chart) []byte {
 		return b
 	}
 	b = appendYLabels(b, c)
-	b = append(b, `<div class="area"><svg viewBox="0 0 600 400" preserveAspectRatio="none" aria-hidden="true">`...)
+	b = add(b, `<div class="area"><svg viewBox="0 0 600 400" preserveAspectRatio="none" aria-hidden="true">`)
 	for _, band := range c.Bands {
 		b = appendBand(b, c, band)
 	}
-	b = append(b, `</svg>`...)
+	b = add(b, `</svg>`)
 	b = appendGaps(b, c)
 	for _, m := range c.Marks {
 		if m.T >= c.From && m.T <= c.To {
 			b = appendDeployment(b, c, m)
 		}
 	}
-	b = append(b, `</div>`...)
+	b = add(b, `</div>`)
 	return appendXLabels(b, c)
 }
 
 func (c Chart) plot(band Band) plot {
 	return plot{
-		from: c.From, to: c.To, gap: c.Gap, lo: band.Lo, hi: band.Hi, w: chartW,
+		from: c.From, to: c.To, gap: c.Gap, thin: c.Thin, lo: band.Lo, hi: band.Hi, w: chartW,
 		top: int(band.Top * chartH), h: int(band.Height * chartH),
 	}
 }
 
 func appendBand(b []byte, c Chart, band Band) []byte {
 	p := c.plot(band)
-	b = append(b, `<path class="grid" d="`...)
+	b = add(b, `<path class="grid" d="`)
 	for _, v := range band.Ticks {
 		b = append(b, 'M', '0', ' ')
 		b = strconv.AppendInt(b, int64(p.y(v)), 10)
-		b = append(b, "h600"...)
+		b = add(b, "h600")
 	}
-	b = append(b, `"/>`...)
+	b = add(b, `"/>`)
 	for _, s := range band.Series {
 		points := s.Points
 		if s.Below {
@@ -131,19 +134,19 @@ func appendSeries(b []byte, p plot, s Series, points []Point) []byte {
 	}
 	room := make([]vertex, 0, min(2*chartW, len(points)))
 	if s.Look == Filled {
-		b = append(b, `<path class="fill" d="`...)
+		b = add(b, `<path class="fill" d="`)
 		p.runs(points, room, func(run []vertex) { b = appendArea(b, run, zero) })
-		b = append(b, `"/><path class="a" d="`...)
+		b = add(b, `"/><path class="a" d="`)
 	} else {
-		b = append(b, `<path class="b" d="`...)
+		b = add(b, `<path class="b" d="`)
 	}
 	p.runs(points, room, func(run []vertex) { b = appendLine(b, run) })
-	return append(b, `"/>`...)
+	return add(b, `"/>`)
 }
 
 // appendBars appends one bar for each point, which ends where the stretch it counts ended.
 func appendBars(b []byte, p plot, points []Point, width int64, zero int) []byte {
-	b = append(b, `<path class="bars" d="`...)
+	b = add(b, `<path class="bars" d="`)
 	for _, pt := range points {
 		if pt.T <= p.from || pt.T > p.to || math.IsNaN(pt.V) {
 			continue
@@ -162,22 +165,22 @@ func appendBars(b []byte, p plot, points []Point, width int64, zero int) []byte 
 		b = strconv.AppendInt(b, int64(zero), 10)
 		b = append(b, 'z')
 	}
-	return append(b, `"/>`...)
+	return add(b, `"/>`)
 }
 
 func appendYLabels(b []byte, c Chart) []byte {
-	b = append(b, `<div class="ys" aria-hidden="true">`...)
+	b = add(b, `<div class="ys" aria-hidden="true">`)
 	for _, band := range c.Bands {
 		p := c.plot(band)
 		for _, v := range band.Ticks {
-			b = append(b, `<span style="top:`...)
+			b = add(b, `<span style="top:`)
 			b = appendShare(b, float64(p.y(v))/chartH)
-			b = append(b, `">`...)
+			b = add(b, `">`)
 			b = appendTick(b, math.Abs(v), band.Unit)
-			b = append(b, `</span>`...)
+			b = add(b, `</span>`)
 		}
 	}
-	return append(b, `</div>`...)
+	return add(b, `</div>`)
 }
 
 // appendTick appends a value of an axis: a round number needs no ".0".
@@ -190,13 +193,13 @@ func appendTick(b []byte, v float64, u Unit) []byte {
 	if unit == "" || v == 0 && u != Percent {
 		return b
 	}
-	b = append(b, nnbsp...)
-	return append(b, unit...)
+	b = add(b, nnbsp)
+	return add(b, unit)
 }
 
 // appendXLabels appends whole minutes, five or six of them, and "now" at the right edge.
 func appendXLabels(b []byte, c Chart) []byte {
-	b = append(b, `<div class="xs" aria-hidden="true">`...)
+	b = add(b, `<div class="xs" aria-hidden="true">`)
 	span := c.To - c.From
 	step := int64(time.Minute / time.Millisecond)
 	for _, m := range []int64{1, 2, 5, 10, 15, 30, 60, 120, 360, 720} {
@@ -210,13 +213,13 @@ func appendXLabels(b []byte, c Chart) []byte {
 		if c.share(t) < .04 {
 			continue // it would stand in the labels of the other axis
 		}
-		b = append(b, `<span style="left:`...)
+		b = add(b, `<span style="left:`)
 		b = appendShare(b, c.share(t))
-		b = append(b, `">`...)
+		b = add(b, `">`)
 		b = time.UnixMilli(t).In(c.Zone).AppendFormat(b, "15:04")
-		b = append(b, `</span>`...)
+		b = add(b, `</span>`)
 	}
-	return append(b, `<span style="left:100%">now</span></div>`...)
+	return add(b, `<span style="left:100%">now</span></div>`)
 }
 
 func (c Chart) share(t int64) float64 { return float64(t-c.From) / float64(c.To-c.From) }
@@ -232,12 +235,12 @@ func (c Chart) gaps(f func(before, after int64)) {
 		if pt.T > c.To || math.IsNaN(pt.V) {
 			continue
 		}
-		if last != 0 && pt.T-last > c.Gap && pt.T > c.From {
+		if last != 0 && paused(c.Gap, c.Thin, last, pt.T) && pt.T > c.From {
 			f(max(last, c.From), pt.T)
 		}
 		last = pt.T
 	}
-	if last >= c.From && c.To-last > c.Gap {
+	if last >= c.From && paused(c.Gap, c.Thin, last, c.To) {
 		f(last, 0)
 	}
 }
@@ -246,28 +249,28 @@ func appendGaps(b []byte, c Chart) []byte {
 	c.gaps(func(before, after int64) {
 		left := c.share(before)
 		if after == 0 {
-			b = append(b, `<span class="ended`...)
+			b = add(b, `<span class="ended`)
 			if left > 0.8 {
-				b = append(b, ` flip`...)
+				b = add(b, ` flip`)
 			}
-			b = append(b, `" style="left:`...)
+			b = add(b, `" style="left:`)
 			b = appendShare(b, left)
-			b = append(b, `"><em>no data since <span>`...)
+			b = add(b, `"><em>no data since <span>`)
 			b = AppendClock(b, time.UnixMilli(before).In(c.Zone))
-			b = append(b, `</span></em></span>`...)
+			b = add(b, `</span></em></span>`)
 			return
 		}
-		b = append(b, `<span class="gap" style="left:`...)
+		b = add(b, `<span class="gap" style="left:`)
 		b = appendShare(b, left)
-		b = append(b, `;width:`...)
+		b = add(b, `;width:`)
 		b = appendShare(b, c.share(after)-left)
-		b = append(b, `">`...)
+		b = add(b, `">`)
 		if c.share(after)-left > .025 { // room for its length
-			b = append(b, `<em>`...)
+			b = add(b, `<em>`)
 			b = AppendDuration(b, time.Duration(after-before)*time.Millisecond)
-			b = append(b, `</em>`...)
+			b = add(b, `</em>`)
 		}
-		b = append(b, `</span>`...)
+		b = add(b, `</span>`)
 	})
 	return b
 }
@@ -275,18 +278,18 @@ func appendGaps(b []byte, c Chart) []byte {
 func appendDeployment(b []byte, c Chart, m Mark) []byte {
 	kind := marks[m.Kind]
 	left := c.share(m.T)
-	b = append(b, `<span class="mk `...)
-	b = append(b, kind.class...)
+	b = add(b, `<span class="mk `)
+	b = add(b, kind.class)
 	if left > 0.8 {
-		b = append(b, ` flip`...)
+		b = add(b, ` flip`)
 	}
-	b = append(b, `" style="left:`...)
+	b = add(b, `" style="left:`)
 	b = appendShare(b, left)
-	b = append(b, `"><em>`...)
+	b = add(b, `"><em>`)
 	b = appendIcon(b, "shape", "0 0 12 12", 12, 12, kind.shape)
 	b = AppendText(b, m.Label)
-	b = append(b, kind.after...)
-	return append(b, `</em></span>`...)
+	b = add(b, kind.after)
+	return add(b, `</em></span>`)
 }
 
 // appendShare appends a part of the whole as CSS writes it: 82.35%.
@@ -297,7 +300,7 @@ func appendShare(b []byte, v float64) []byte {
 
 // AppendChartSentence appends, as plain text, what a chart's first series says: now, least, most.
 func AppendChartSentence(b []byte, name string, points []Point, u Unit) []byte {
-	b = append(b, name...)
+	b = add(b, name)
 	least, most, now := math.Inf(1), math.Inf(-1), math.NaN()
 	for _, p := range points {
 		if !math.IsNaN(p.V) {
@@ -305,12 +308,12 @@ func AppendChartSentence(b []byte, name string, points []Point, u Unit) []byte {
 		}
 	}
 	if math.IsNaN(now) {
-		return append(b, ": no samples yet"...)
+		return add(b, ": no samples yet")
 	}
-	b = append(b, ": now "...)
+	b = add(b, ": now ")
 	b = AppendQuantity(b, now, u)
-	b = append(b, ", least "...)
+	b = add(b, ", least ")
 	b = AppendQuantity(b, least, u)
-	b = append(b, ", most "...)
+	b = add(b, ", most ")
 	return AppendQuantity(b, most, u)
 }

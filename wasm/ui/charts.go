@@ -32,6 +32,7 @@ type charts struct {
 type panel struct {
 	to                              int64 // the instant at its right edge
 	span                            time.Duration
+	past                            uint64
 	scale                           scaleMemory
 	name, value, plot, words, cross slot
 }
@@ -86,8 +87,8 @@ func (c *charts) drawPanel(p *pen, pl *panel, key string, what measure, s *model
 
 	// Drawn anew when a sample came, and every two seconds when none does, since time goes on.
 	to := edge(metricOf(what, s).At, there, 2*time.Second)
-	if p.making() || to != pl.to || c.span != pl.span {
-		pl.to, pl.span = to, c.span
+	if p.making() || to != pl.to || c.span != pl.span || s.Past != pl.past {
+		pl.to, pl.span, pl.past = to, c.span, s.Past
 		var room [2][maxPoints]Point
 		chart := buildChart(what, s, to, c.span, there.Location(), &pl.scale, room[0][:0], room[1][:0])
 		p.open(&pl.plot, "div", "", key, "-plot")
@@ -133,9 +134,9 @@ func metricOf(what measure, s *model.Server) *model.Metric {
 // appendMeasureName appends "CPU, of 4 cores".
 func appendMeasureName(b []byte, what measure, s *model.Server) []byte {
 	of := func(name string, total float64) []byte {
-		b = append(b, name...)
+		b = add(b, name)
 		if total > 0 { // not NaN
-			b = append(b, ", of "...)
+			b = add(b, ", of ")
 			b = appendTick(b, total, Bytes)
 		}
 		return b
@@ -146,15 +147,15 @@ func appendMeasureName(b []byte, what measure, s *model.Server) []byte {
 	case measureStorage:
 		return of("Storage", s.Storage.Total())
 	case measureNetwork:
-		return append(b, "Network"...)
+		return add(b, "Network")
 	case measureRequests:
-		return append(b, "Requests"...)
+		return add(b, "Requests")
 	}
-	b = append(b, "CPU"...)
+	b = add(b, "CPU")
 	if n := s.CPU.Cores; n > 0 {
-		b = append(b, ", of "...)
+		b = add(b, ", of ")
 		b = AppendCount(b, int64(n))
-		b = append(b, plural(int64(n), " core", " cores")...)
+		b = add(b, plural(int64(n), " core", " cores"))
 	}
 	return b
 }
@@ -167,13 +168,13 @@ func appendReadings(b []byte, what measure, s *model.Server, gone bool) []byte {
 			v = math.NaN()
 		}
 		if name != "" {
-			b = append(b, `<u>`...)
-			b = append(b, name...)
-			b = append(b, `</u>`...)
+			b = add(b, `<u>`)
+			b = add(b, name)
+			b = add(b, `</u>`)
 		}
-		b = append(b, `<span class="q">`...)
+		b = add(b, `<span class="q">`)
 		b = AppendQuantityHTML(b, v, u)
-		b = append(b, `</span>`...)
+		b = add(b, `</span>`)
 	}
 	switch what {
 	case measureCPU:
@@ -196,7 +197,7 @@ func appendReadings(b []byte, what measure, s *model.Server, gone bool) []byte {
 func buildChart(what measure, s *model.Server, to int64, span time.Duration, zone *time.Location, scale *scaleMemory, first, second []Point) Chart {
 	m := metricOf(what, s)
 	from := to - span.Milliseconds()
-	c := Chart{From: from, To: to, Gap: gapOf(m), Zone: zone, Marks: deployMarks(s)}
+	c := Chart{From: from, To: to, Gap: gapOf(m), Thin: m.Series.Thin, Zone: zone, Marks: deployMarks(s)}
 	a := points(first, &m.Series, 0, from)
 	one := func(top float64, unit Unit) {
 		c.Bands = []Band{{Height: 1, Hi: top, Ticks: []float64{top, top / 2, 0}, Unit: unit, Series: []Series{{Points: a}}}}
@@ -267,37 +268,37 @@ func appendCross(b []byte, what measure, s *model.Server, at int64, span time.Du
 		return b
 	}
 	share := float64(at-from) / float64(to-from)
-	b = append(b, `<span class="cross`...)
+	b = add(b, `<span class="cross`)
 	if share < .3 {
-		b = append(b, ` flip`...)
+		b = add(b, ` flip`)
 	}
-	b = append(b, `" style="left:`...)
+	b = add(b, `" style="left:`)
 	b = appendShare(b, share)
-	b = append(b, `"><em>`...)
+	b = add(b, `"><em>`)
 	x, ok := nearest(&m.Series, at, gapOf(m))
 	if !ok {
 		b = AppendClock(b, time.UnixMilli(at).In(there.Location()))
-		b = append(b, "  no data"...)
-		return append(b, `</em></span>`...)
+		b = add(b, "  no data")
+		return add(b, `</em></span>`)
 	}
 	b = AppendClock(b, time.UnixMilli(x.T).In(there.Location()))
-	b = append(b, "  "...)
+	b = add(b, "  ")
 	switch what {
 	case measureCPU:
 		b = AppendQuantity(b, float64(x.V[0]), Percent)
 	case measureMemory, measureStorage:
 		b = AppendQuantity(b, float64(x.V[0]), Bytes)
 	case measureNetwork:
-		b = append(b, "in "...)
+		b = add(b, "in ")
 		b = AppendQuantity(b, float64(x.V[0]), ByteRate)
-		b = append(b, "  out "...)
+		b = add(b, "  out ")
 		b = AppendQuantity(b, float64(x.V[1]), ByteRate)
 	case measureRequests:
 		b = AppendQuantity(b, float64(x.V[0])/max(m.Interval, time.Second).Seconds(), PerSecond)
-		b = append(b, "  "...)
+		b = add(b, "  ")
 		b = AppendQuantity(b, float64(x.V[1]), Milli)
 	}
-	return append(b, `</em></span>`...)
+	return add(b, `</em></span>`)
 }
 
 // nearest returns the sample nearest to an instant, unless that lies in a gap.
@@ -310,7 +311,7 @@ func nearest(s *model.Series, at, gap int64) (model.Sample, bool) {
 			continue
 		}
 		x := s.At(j)
-		if d := max(x.T-at, at-x.T); d <= gap && (!found || d < max(best.T-at, at-best.T)) {
+		if d := max(x.T-at, at-x.T); !paused(gap, s.Thin, min(x.T, at), max(x.T, at)) && (!found || d < max(best.T-at, at-best.T)) {
 			best, found = x, true
 		}
 	}

@@ -27,7 +27,7 @@ func interruptions(m *model.Model, now time.Time) []interruption {
 		b := append([]byte(nil), "Away "...)
 		b = AppendDuration(b, until.Sub(br.From))
 		if br.Reason != "" {
-			b = append(b, ": "...)
+			b = add(b, ": ")
 			b = AppendText(b, br.Reason)
 		}
 		i.what = string(append(b, '.'))
@@ -40,7 +40,7 @@ func interruptions(m *model.Model, now time.Time) []interruption {
 			i.then = "Part of it cannot be had any more."
 		default:
 			b = AppendCount(nil, int64(br.Fetched))
-			i.then = string(append(b, plural(int64(br.Fetched), " event fetched.", " events fetched.")...))
+			i.then = string(add(b, plural(int64(br.Fetched), " event fetched.", " events fetched.")))
 		}
 		list = append(list, i)
 	}
@@ -48,11 +48,15 @@ func interruptions(m *model.Model, now time.Time) []interruption {
 		b := []byte("Events were skipped")
 		if g.Count > 0 {
 			b = AppendCount(nil, int64(g.Count))
-			b = append(b, plural(int64(g.Count), " event skipped", " events skipped")...)
+			b = add(b, plural(int64(g.Count), " event skipped", " events skipped"))
 		}
-		b = append(b, ": "...)
-		b = append(b, gapReason(g.Reason)...)
-		list = append(list, interruption{at: g.At, sign: "skip-mark", what: string(append(b, '.'))})
+		b = add(b, ": ")
+		b = add(b, gapReason(g.Reason))
+		then := ""
+		if g.Read {
+			then = "They have been read since."
+		}
+		list = append(list, interruption{at: g.At, sign: "skip-mark", what: string(append(b, '.')), then: then})
 	}
 	if !l.ResetAt.IsZero() {
 		list = append(list, interruption{at: l.ResetAt, sign: "broken", what: "The server's log began anew.", then: "What was before it cannot be continued."})
@@ -79,79 +83,84 @@ func gapReason(reason string) string {
 func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 	l := &m.Link
 	a := &l.Account
-	b = append(b, `<div class="ph"><h2>`...)
+	b = add(b, `<div class="ph"><h2>`)
 	if a.Since.IsZero() {
-		b = append(b, "Not connected yet</h2></div>"...)
+		b = add(b, "Not connected yet</h2></div>")
 	} else {
-		b = append(b, "Continuous since "...)
+		b = add(b, "Continuous since ")
 		b = AppendWhen(b, a.Since, now)
-		b = append(b, `</h2><small>`...)
+		b = add(b, `</h2><small>`)
 		b = AppendDurationLong(b, now.Sub(a.Since))
-		b = append(b, `</small></div><p>Every event since then is here, in order`...)
+		b = add(b, `</small></div><p>Every event since then is here, in order`)
 		if a.Skipped > 0 || a.Gaps > 0 {
-			b = append(b, ", but for "...)
+			b = add(b, ", but for ")
 			if a.Skipped > 0 {
 				b = AppendCount(b, int64(a.Skipped))
-				b = append(b, " skipped"...)
+				b = add(b, " skipped")
 			}
 			if a.Gaps > 0 {
 				if a.Skipped > 0 {
-					b = append(b, " and "...)
+					b = add(b, " and ")
 				}
 				b = AppendCount(b, int64(a.Gaps))
-				b = append(b, plural(int64(a.Gaps), " stretch that is gone", " stretches that are gone")...)
+				b = add(b, plural(int64(a.Gaps), " stretch that is gone", " stretches that are gone"))
 			}
 		}
-		b = append(b, ".</p>"...)
+		b = add(b, ".</p>")
 	}
-	b = append(b, `<div class="line">`...)
+	b = add(b, `<div class="line">`)
 	b = appendThread(b, m, now)
-	b = append(b, `</div><dl class="four"><div><dt>Last event</dt><dd>`...)
+	b = add(b, `</div><dl class="four"><div><dt>Last event</dt><dd>`)
 	if l.Event.IsZero() {
-		b = append(b, "<b>"+missing+"</b>"...)
+		b = add(b, "<b>"+missing+"</b>")
 	} else {
-		b = append(b, "<b>"...)
+		b = add(b, "<b>")
 		b = AppendAge(b, now.Sub(l.Event).Truncate(ageStep))
-		b = append(b, "</b><i> ago</i>"...)
+		b = add(b, "</b><i> ago</i>")
 	}
 	for _, n := range []struct {
 		name string
 		n    uint64
 	}{{"Received", a.Received}, {"Replayed", a.Replayed}, {"Repeats dropped", a.Repeated}} {
-		b = append(b, `</dd></div><div><dt>`...)
-		b = append(b, n.name...)
-		b = append(b, `</dt><dd><b>`...)
+		b = add(b, `</dd></div><div><dt>`)
+		b = add(b, n.name)
+		b = add(b, `</dt><dd><b>`)
 		b = AppendCount(b, int64(n.n))
-		b = append(b, `</b>`...)
+		b = add(b, `</b>`)
 	}
-	b = append(b, `</dd></div></dl><ol>`...)
+	b = add(b, `</dd></div></dl><ol>`)
 	for _, i := range interruptions(m, now) {
-		b = append(b, `<li><time>`...)
+		b = add(b, `<li><time>`)
 		b = AppendWhen(b, i.at, now)
-		b = append(b, `</time><u class="`...)
-		b = append(b, i.sign...)
-		b = append(b, `"></u><span><b>`...)
-		b = append(b, i.what...)
-		b = append(b, `</b> `...)
-		b = append(b, i.then...)
-		b = append(b, `</span></li>`...)
+		b = add(b, `</time><u class="`)
+		b = add(b, i.sign)
+		b = add(b, `"></u><span><b>`)
+		b = add(b, i.what)
+		b = add(b, `</b> `)
+		b = add(b, i.then)
+		b = add(b, `</span></li>`)
 	}
-	b = append(b, `</ol><dl class="kv"><dt>Place</dt><dd class="mono">`...)
+	b = add(b, `</ol><dl class="kv"><dt>Place</dt><dd class="mono">`)
 	if m.Place.IsZero() {
-		b = append(b, missing...)
+		b = add(b, missing)
 	} else {
 		b = AppendText(b, m.Place.String())
 	}
-	b = append(b, `</dd><dt>Connection</dt><dd>this tab`...)
+	b = add(b, `</dd><dt>Connection</dt><dd>`)
+	if l.Shared {
+		b = add(b, "this tab reads through another one")
+	} else {
+		b = add(b, "this tab")
+	}
 	if l.Beat > 0 {
-		b = append(b, "; heartbeat every "...)
+		b = add(b, "; heartbeat every ")
 		b = AppendDuration(b, l.Beat)
 	}
 	if l.Version != "" {
-		b = append(b, "; server "...)
+		b = add(b, "; server ")
 		b = AppendText(b, l.Version)
 	}
-	return append(b, `</dd></dl>`...)
+	return add(b, `</dd></dl>`)
 }
 
 // ContinuityText is what "Copy as text" copies: the Continuity panel, line by line.
@@ -160,19 +169,19 @@ func ContinuityText(m *model.Model, now time.Time) string {
 	a := &l.Account
 	b := []byte("Telltale, " + now.Format("2006-01-02 15:04:05 -07:00") + "\n")
 	if !a.Since.IsZero() {
-		b = append(b, "Continuous since "...)
+		b = add(b, "Continuous since ")
 		b = AppendWhen(b, a.Since, now)
 		b = append(b, '\n')
 	}
 	b = append(b, "Link "+l.Phase.String()+" since "...)
 	b = AppendWhen(b, l.Since, now)
-	b = append(b, "\nReceived "...)
+	b = add(b, "\nReceived ")
 	b = AppendCount(b, int64(a.Received))
-	b = append(b, ", replayed "...)
+	b = add(b, ", replayed ")
 	b = AppendCount(b, int64(a.Replayed))
-	b = append(b, ", repeats dropped "...)
+	b = add(b, ", repeats dropped ")
 	b = AppendCount(b, int64(a.Repeated))
-	b = append(b, ", skipped "...)
+	b = add(b, ", skipped ")
 	b = AppendCount(b, int64(a.Skipped))
 	b = append(b, "\nPlace "+m.Place.String()+"\n"...)
 	for _, i := range interruptions(m, now) {

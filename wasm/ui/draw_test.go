@@ -248,7 +248,7 @@ func TestRow(t *testing.T) {
 			}
 		})
 	}
-	skipped := string(AppendSkipped(nil, 1400, at, at.Add(time.Second), "this link was slower than the log"))
+	skipped := string(AppendSkipped(nil, 1400, at, at.Add(time.Second), "this link was slower than the log", ""))
 	if got, want := strings.ReplaceAll(wellFormed(t, skipped), nnbsp, "_"), "1_400 lines skipped, 12:39:44 to 12:39:45: this link was slower than the log"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -24,7 +24,7 @@ func AppendText[T ~string | ~[]byte](b []byte, s T) []byte {
 		r, size := decodeRune(s, i)
 		if r == utf8.RuneError && size == 1 || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
 			b = append(b, s[from:i]...)
-			b = append(b, "\ufffd"...)
+			b = add(b, "\ufffd")
 			from = i + size
 		}
 		i += size

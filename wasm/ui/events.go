@@ -91,28 +91,28 @@ func (v *events) appendList(b []byte, m *model.Model, now time.Time) []byte {
 	entry := func(cat, action, class string, stat *model.TypeStat) {
 		if cat != category {
 			category = cat
-			b = append(b, `<h2>`...)
+			b = add(b, `<h2>`)
 			b = AppendText(b, cat)
-			b = append(b, `<i>`...)
-			b = append(b, class...)
-			b = append(b, `</i></h2>`...)
+			b = add(b, `<i>`)
+			b = add(b, class)
+			b = add(b, `</i></h2>`)
 		}
 		typ := cat + ":" + action
-		b = append(b, `<a href="`...)
+		b = add(b, `<a href="`)
 		b = AppendText(b, EventPath(typ))
 		b = append(b, '"')
 		if typ == v.typ {
-			b = append(b, ` aria-current="page"`...)
+			b = add(b, ` aria-current="page"`)
 		}
-		b = append(b, `><span>`...)
+		b = add(b, `><span>`)
 		b = AppendText(b, action)
-		b = append(b, `</span><i>`...)
+		b = add(b, `</span><i>`)
 		if stat != nil {
 			if rate := stat.Rate.PerSecond(now); rate > 0 {
 				b, _ = AppendNumber(b, rate, PerSecond)
 			}
 		}
-		b = append(b, `</i></a>`...)
+		b = add(b, `</i></a>`)
 	}
 	listed := map[string]bool{}
 	for _, t := range event.Catalogue() {
@@ -212,9 +212,9 @@ func (v *events) drawFields(p *pen, stat *model.TypeStat) {
 // appendFieldNow appends the value a field has in the newest event, read as its unit says.
 func appendFieldNow(b []byte, f event.Field, raw json.RawMessage) []byte {
 	if len(raw) == 0 {
-		return append(b, missing...)
+		return add(b, missing)
 	}
-	b = append(b, `<b>`...)
+	b = add(b, `<b>`)
 	if v, err := strconv.ParseFloat(string(raw), 64); err == nil {
 		unit := Plain
 		if v == math.Trunc(v) {
@@ -231,7 +231,7 @@ func appendFieldNow(b []byte, f event.Field, raw json.RawMessage) []byte {
 			unit = Milli
 		}
 		b = AppendQuantity(b, v, unit)
-		return append(b, `</b>`...)
+		return add(b, `</b>`)
 	}
 	s := string(raw)
 	var text string
@@ -242,7 +242,7 @@ func appendFieldNow(b []byte, f event.Field, raw json.RawMessage) []byte {
 		s = clip(s[:min(len(s), 28)]) + "…"
 	}
 	b = AppendText(b, s)
-	return append(b, `</b>`...)
+	return add(b, `</b>`)
 }
 
 func (v *events) drawSample(p *pen, stat *model.TypeStat, there time.Time) {
@@ -276,9 +276,9 @@ func appendJSON(b []byte, s string) []byte {
 		b = append(b, line[:len(line)-len(trimmed)]...)
 		key, value, ok := strings.Cut(trimmed, `": `)
 		if ok && strings.HasPrefix(key, `"`) {
-			b = append(b, `<i>`...)
+			b = add(b, `<i>`)
 			b = AppendText(b, key+`":`)
-			b = append(b, `</i> `...)
+			b = add(b, `</i> `)
 			trimmed = value
 		}
 		b = AppendText(b, trimmed)
@@ -318,9 +318,9 @@ func appendRecent(b []byte, m *model.Model, there time.Time) []byte {
 	if len(m.Recent) == 0 {
 		return b
 	}
-	b = append(b, `<section class="panel wire" aria-label="Newest events"><div class="ph"><h2>Newest events</h2><small>states, deployments and types not in the catalogue, of all servers</small></div><div class="others">`...)
+	b = add(b, `<section class="panel wire" aria-label="Newest events"><div class="ph"><h2>Newest events</h2><small>states, deployments and types not in the catalogue, of all servers</small></div><div class="others">`)
 	for i := len(m.Recent) - 1; i >= max(0, len(m.Recent)-recentShown); i-- {
 		b = appendOther(b, m.Recent[i], there, true)
 	}
-	return append(b, `</div></section>`...)
+	return add(b, `</div></section>`)
 }

@@ -19,6 +19,7 @@ const countedAlways = 6
 
 // fleet is the fleet page: counts, and a card per server, trouble first.
 type fleet struct {
+	where string // the page's own origin, for the first event of all
 	find  string // what the filter field says
 	only  [model.NumStates]bool
 	byID  map[string]*card
@@ -28,7 +29,7 @@ type fleet struct {
 
 	counts                               [len(counted)]struct{ class, pressed, number, lamp slot }
 	rate, rates, found, moved, spanWords slot
-	body, empty, wait, nothing           slot
+	body, empty, wait, nothing, origin   slot
 	history                              [60]float64 // events a second, second by second, newest last
 	second                               int64
 	span                                 time.Duration // what the sparklines show
@@ -93,6 +94,10 @@ func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
 	p.shutAttr(&f.empty, "class")
 	p.raw(`>`)
 	p.raw(firstRun)
+	p.open(&f.origin, "span", "", "", "origin")
+	p.b = AppendText(p.b, f.where)
+	p.shut(&f.origin, "span")
+	p.raw(firstRunEnd)
 	p.open(&f.wait, "p", "wait", "", "wait")
 	p.b = AppendLamp(p.b, model.Unknown, 16, false)
 	p.put("<span>")
@@ -109,12 +114,13 @@ func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
 	p.raw(`</div>`)
 }
 
-// firstRun is what a fleet that no server has spoken to shows. The address is the page's own, set by whoever copies it.
+// firstRun and firstRunEnd are what a fleet that no server has spoken to shows; between them stands the page's own origin.
 const firstRun = `<h1>No server has spoken yet</h1><p>The stream is open and quiet. Publish one event and the server appears here, usually within a tenth of a second.</p>` +
 	`<div class="code"><pre id="curl"><span class="dim">$ </span>curl -H "Content-Type: application/json" \` + "\n" +
 	`    -d '{"type":"server:online","serverId":"github-mcp",` + "\n" +
-	`         "data":{"version":"2.8.0","url":"https://mcp.example/github"}}' \` + "\n" +
-	`    <span id="origin">http://127.0.0.1:8080</span>/api/events</pre>` +
+	`         "data":{"version":"2.8.0","url":"https://mcp.example/github"}}' \` + "\n    "
+
+const firstRunEnd = `/api/events</pre>` +
 	`<button class="btn" type="button" data-do="copy" data-of="curl">Copy</button></div>`
 
 func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
@@ -185,9 +191,9 @@ func appendRates(b []byte, perSecond []float64) []byte {
 		pts[i] = Point{int64(i+1) * 1000, v}
 	}
 	p := plot{from: 0, to: int64(len(pts)) * 1000, hi: top, w: 300, h: 60}
-	b = append(b, `<svg viewBox="0 0 300 60" preserveAspectRatio="none" aria-hidden="true">`...)
+	b = add(b, `<svg viewBox="0 0 300 60" preserveAspectRatio="none" aria-hidden="true">`)
 	b = appendBars(b, p, pts, 700, p.h)
-	return append(b, `</svg>`...)
+	return add(b, `</svg>`)
 }
 
 func (f *fleet) drawTools(p *pen, shown, all int, want []*model.Server) {
@@ -217,15 +223,15 @@ func (f *fleet) drawTools(p *pen, shown, all int, want []*model.Server) {
 }
 
 func (f *fleet) appendNoMatch(b []byte, all int) []byte {
-	b = append(b, `<p>No server matches`...)
+	b = add(b, `<p>No server matches`)
 	if f.find != "" {
-		b = append(b, ` "`...)
+		b = add(b, ` "`)
 		b = AppendText(b, f.find)
 		b = append(b, '"')
 	}
-	b = append(b, ". "...)
+	b = add(b, ". ")
 	b = AppendCount(b, int64(all))
-	return append(b, ` hidden. <button class="link" type="button" data-do="clear">Clear</button></p>`...)
+	return add(b, ` hidden. <button class="link" type="button" data-do="clear">Clear</button></p>`)
 }
 
 // visible returns the servers that pass the filters, in their order.

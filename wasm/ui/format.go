@@ -47,7 +47,7 @@ var scales = [countUnits][]scale{
 // 100, thousands set apart. NaN and infinities are "—" without a unit.
 func AppendNumber(b []byte, v float64, u Unit) ([]byte, string) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return append(b, missing...), ""
+		return add(b, missing), ""
 	}
 	steps := scales[u]
 	i := 0
@@ -77,7 +77,7 @@ func appendThousands(b []byte, v float64) []byte {
 	}
 	for i, c := range d {
 		if i > 0 && (len(d)-i)%3 == 0 {
-			b = append(b, nnbsp...)
+			b = add(b, nnbsp)
 		}
 		b = append(b, c)
 	}
@@ -88,21 +88,21 @@ func appendThousands(b []byte, v float64) []byte {
 func AppendQuantity(b []byte, v float64, u Unit) []byte {
 	b, unit := AppendNumber(b, v, u)
 	if unit != "" {
-		b = append(b, nnbsp...)
-		b = append(b, unit...)
+		b = add(b, nnbsp)
+		b = add(b, unit)
 	}
 	return b
 }
 
 // AppendQuantityHTML is AppendQuantity with the number and its unit apart for the eye: <b>42.1</b><i> %</i>.
 func AppendQuantityHTML(b []byte, v float64, u Unit) []byte {
-	b = append(b, "<b>"...)
+	b = add(b, "<b>")
 	b, unit := AppendNumber(b, v, u)
-	b = append(b, "</b>"...)
+	b = add(b, "</b>")
 	if unit != "" {
-		b = append(b, "<i>"+nnbsp...)
-		b = append(b, unit...)
-		b = append(b, "</i>"...)
+		b = add(b, "<i>"+nnbsp)
+		b = add(b, unit)
+		b = add(b, "</i>")
 	}
 	return b
 }
@@ -113,7 +113,7 @@ func AppendCount(b []byte, n int64) []byte { return appendThousands(b, float64(n
 // AppendClock appends the time of day, 24 h, in t's own zone: 12:04:31. The zero time is "—".
 func AppendClock(b []byte, t time.Time) []byte {
 	if t.IsZero() {
-		return append(b, missing...)
+		return add(b, missing)
 	}
 	return t.AppendFormat(b, "15:04:05")
 }
@@ -122,7 +122,7 @@ func AppendClock(b []byte, t time.Time) []byte {
 // Both times count in now's zone.
 func AppendWhen(b []byte, t, now time.Time) []byte {
 	if t.IsZero() {
-		return append(b, missing...)
+		return add(b, missing)
 	}
 	t = t.In(now.Location())
 	switch {
@@ -145,9 +145,9 @@ func sameDay(a, b time.Time) bool {
 // which a narrow screen hides.
 func AppendLogTime(b []byte, t time.Time) []byte {
 	b = t.AppendFormat(b, "15:04:05")
-	b = append(b, `<span class="ms">`...)
+	b = add(b, `<span class="ms">`)
 	b = t.AppendFormat(b, ".000")
-	return append(b, `</span>`...)
+	return add(b, `</span>`)
 }
 
 // AppendDuration appends a length of time as it is read at a glance: 45 s, 2 min 15 s, 38 min, 4 h, 2 d. A negative one,
@@ -202,7 +202,7 @@ func AppendAge(b []byte, d time.Duration) []byte {
 	switch {
 	case d < 9950*time.Millisecond:
 		b = strconv.AppendFloat(b, d.Seconds(), 'f', 1, 64)
-		return append(b, nnbsp+"s"...)
+		return add(b, nnbsp+"s")
 	case d < time.Minute:
 		return appendUnit(b, int64(d/time.Second), "s")
 	case d < time.Hour:
@@ -214,8 +214,8 @@ func AppendAge(b []byte, d time.Duration) []byte {
 
 func appendUnit(b []byte, n int64, unit string) []byte {
 	b = strconv.AppendInt(b, n, 10)
-	b = append(b, nnbsp...)
-	return append(b, unit...)
+	b = add(b, nnbsp)
+	return add(b, unit)
 }
 
 func appendPadded(b []byte, n int64, unit string) []byte {

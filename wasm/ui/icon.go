@@ -4,17 +4,17 @@ import "strconv"
 
 // appendIcon appends an SVG element that is decoration: the words beside it say what it says.
 func appendIcon(b []byte, class, box string, w, h int, shapes string) []byte {
-	b = append(b, `<svg class="`...)
-	b = append(b, class...)
-	b = append(b, `" viewBox="`...)
+	b = add(b, `<svg class="`)
+	b = add(b, class)
+	b = add(b, `" viewBox="`)
 	b = append(b, box...)
-	b = append(b, `" width="`...)
+	b = add(b, `" width="`)
 	b = strconv.AppendInt(b, int64(w), 10)
-	b = append(b, `" height="`...)
+	b = add(b, `" height="`)
 	b = strconv.AppendInt(b, int64(h), 10)
-	b = append(b, `" aria-hidden="true">`...)
+	b = add(b, `" aria-hidden="true">`)
 	b = append(b, shapes...)
-	return append(b, `</svg>`...)
+	return add(b, `</svg>`)
 }
 
 // Icons of controls and navigation, 16 by 16, drawn with lines of 1.5.

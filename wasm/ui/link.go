@@ -20,49 +20,49 @@ func dated(l *model.Link) bool {
 func appendPill(b []byte, m *model.Model, now time.Time) []byte {
 	l := &m.Link
 	b = AppendYarn(b, l.Phase)
-	b = append(b, `<b class="`...)
-	b = append(b, LinkClass(l.Phase)...)
-	b = append(b, `">`...)
+	b = add(b, `<b class="`)
+	b = add(b, LinkClass(l.Phase))
+	b = add(b, `">`)
 	if dated(l) {
-		b = append(b, "Picture of "...)
+		b = add(b, "Picture of ")
 		b = AppendWhen(b, l.Picture, now)
-		return append(b, `</b><span class="age">not live yet</span>`...)
+		return add(b, `</b><span class="age">not live yet</span>`)
 	}
-	b = append(b, LinkWord(l.Phase)...)
-	b = append(b, `</b><span class="age">`...)
+	b = add(b, LinkWord(l.Phase))
+	b = add(b, `</b><span class="age">`)
 	switch l.Phase {
 	case feed.Live:
 		switch age := now.Sub(l.Event); {
 		case !l.Event.IsZero() && age < max(l.Beat, 10*time.Second):
-			b = append(b, "<i>event </i>"...)
+			b = add(b, "<i>event </i>")
 			b = AppendAge(b, age.Truncate(ageStep))
-			b = append(b, "<i> ago</i>"...)
+			b = add(b, "<i> ago</i>")
 		case !l.Heard.IsZero(): // a quiet fleet: the heartbeat is the evidence
-			b = append(b, "<i>heartbeat </i>"...)
+			b = add(b, "<i>heartbeat </i>")
 			b = AppendDuration(b, now.Sub(l.Heard))
-			b = append(b, "<i> ago</i>"...)
+			b = add(b, "<i> ago</i>")
 		}
 	case feed.CatchingUp:
 		if br := lastBreak(l); br != nil && !br.From.IsZero() {
-			b = append(b, "<i>behind </i>"...)
+			b = add(b, "<i>behind </i>")
 			b = AppendAge(b, now.Sub(br.From).Truncate(ageStep))
 		}
 	case feed.Stale:
-		b = append(b, "<i>since </i>"...)
+		b = add(b, "<i>since </i>")
 		b = AppendWhen(b, firstOf(l.Heard, l.Since), now)
 	case feed.Reconnecting:
 		if since := firstOf(l.Lost, l.Picture); !since.IsZero() {
-			b = append(b, "<i>stale </i>"...)
+			b = add(b, "<i>stale </i>")
 			b = AppendDuration(b, now.Sub(since))
 		}
 	case feed.Offline:
-		b = append(b, "<i>since </i>"...)
+		b = add(b, "<i>since </i>")
 		b = AppendWhen(b, firstOf(l.Lost, l.Since), now)
 	case feed.Refused:
-		b = append(b, "<i>at </i>"...)
+		b = add(b, "<i>at </i>")
 		b = AppendWhen(b, l.Since, now)
 	}
-	return append(b, `</span>`...)
+	return add(b, `</span>`)
 }
 
 func firstOf(a, b time.Time) time.Time {
@@ -96,45 +96,51 @@ func appendNotice(b []byte, m *model.Model, now time.Time) ([]byte, notice) {
 		if l.ResetAt.IsZero() || now.Sub(l.ResetAt) >= resetShown {
 			return b, notice{}
 		}
-		b = append(b, "<b>The server's log began anew at "...)
+		b = add(b, "<b>The server's log began anew at ")
 		b = AppendWhen(b, l.ResetAt, now)
-		b = append(b, ".</b> What was before it cannot be continued; the picture below is fresh."...)
+		b = add(b, ".</b> What was before it cannot be continued; the picture below is fresh.")
 		return b, notice{on: true}
 	case feed.CatchingUp:
 		br := lastBreak(l)
 		if br == nil || br.From.IsZero() {
 			return b, notice{}
 		}
-		b = append(b, "<b>"...)
+		b = add(b, "<b>")
 		b = AppendCount(b, int64(br.Fetched))
-		b = append(b, plural(int64(br.Fetched), " missed event fetched.", " missed events fetched.")...)
-		b = append(b, "</b> Back at "...)
+		n := br.Fetched
+		if br.Missed > br.Fetched {
+			n = br.Missed
+			b = add(b, " of ")
+			b = AppendCount(b, int64(n))
+		}
+		b = add(b, plural(int64(n), " missed event fetched.", " missed events fetched."))
+		b = add(b, "</b> Back at ")
 		b = AppendWhen(b, l.Since, now)
-		b = append(b, ", away "...)
+		b = add(b, ", away ")
 		b = AppendDuration(b, l.Since.Sub(br.From))
 		return append(b, '.'), notice{on: true}
 	case feed.Stale:
-		b = append(b, "<b>Nothing heard for "...)
+		b = add(b, "<b>Nothing heard for ")
 		b = AppendDuration(b, now.Sub(firstOf(l.Heard, l.Since)))
-		b = append(b, ".</b>"...)
+		b = add(b, ".</b>")
 		if l.Beat > 0 {
-			b = append(b, " A heartbeat comes every "...)
+			b = add(b, " A heartbeat comes every ")
 			b = AppendDuration(b, l.Beat)
-			b = append(b, "; two are missing."...)
+			b = add(b, "; two are missing.")
 		}
-		return append(b, "<small>Opening a new connection now.</small>"...), notice{on: true}
+		return add(b, "<small>Opening a new connection now.</small>"), notice{on: true}
 	case feed.Reconnecting:
 		return appendReconnecting(b, l, now), notice{true, "Try now"}
 	case feed.Offline:
 		of := firstOf(firstOf(l.Lost, l.Picture), l.Since)
-		b = append(b, "<b>This is the picture of "...)
+		b = add(b, "<b>This is the picture of ")
 		b = AppendWhen(b, of, now)
-		b = append(b, ", "...)
+		b = add(b, ", ")
 		b = appendMinutes(b, now.Sub(of))
-		b = append(b, " old.</b><small>This device has no network. Telltale will connect by itself when it returns.</small>"...)
+		b = add(b, " old.</b><small>This device has no network. Telltale will connect by itself when it returns.</small>")
 		return b, notice{true, "Try now"}
 	case feed.Refused:
-		return appendRefusal(append(b, "<b>"...), l, now), notice{true, "Try again"}
+		return appendRefusal(add(b, "<b>"), l, now), notice{true, "Try again"}
 	}
 	return b, notice{}
 }
@@ -176,51 +182,60 @@ func (v *banner) draw(p *pen, m *model.Model, now time.Time) {
 
 func appendReconnecting(b []byte, l *model.Link, now time.Time) []byte {
 	if l.Failures >= manyFailures {
-		b = append(b, "<b>"...)
-		b = append(b, small(l.Failures)...)
-		b = append(b, " tries failed, the last "...)
+		b = add(b, "<b>")
+		b = add(b, small(l.Failures))
+		b = add(b, " tries failed, the last ")
 		if l.Status != 0 {
-			b = append(b, "with "...)
+			b = add(b, "with ")
 			b = strconv.AppendInt(b, int64(l.Status), 10)
 		} else if l.Reason != "" {
-			b = append(b, "because: "...)
+			b = add(b, "because: ")
 			b = AppendText(b, l.Reason)
 		} else {
-			b = append(b, "without an answer"...)
+			b = add(b, "without an answer")
 		}
-		b = append(b, ".</b>"...)
+		b = add(b, ".</b>")
 	} else {
 		if l.Lost.IsZero() {
-			b = append(b, "<b>No connection yet"...)
+			b = add(b, "<b>No connection yet")
 		} else {
-			b = append(b, "<b>Connection lost at "...)
+			b = add(b, "<b>Connection lost at ")
 			b = AppendWhen(b, l.Lost, now)
 		}
-		b = append(b, ".</b> Attempt "...)
+		b = add(b, ".</b> Attempt ")
 		b = strconv.AppendInt(b, int64(l.Failures+1), 10)
 		if l.Next.After(now) {
-			b = append(b, ","...)
+			b = add(b, ",")
 		} else {
-			b = append(b, " under way."...)
+			b = add(b, " under way.")
 		}
 	}
 	if l.Next.After(now) {
 		if l.Failures >= manyFailures {
-			b = append(b, " Next"...)
+			b = add(b, " Next")
 		} else {
-			b = append(b, " next"...)
+			b = add(b, " next")
 		}
-		b = append(b, ` try in <span class="num">`...)
+		b = add(b, ` try in <span class="num">`)
 		b = AppendDuration(b, l.Next.Sub(now)+999*time.Millisecond)
-		b = append(b, `</span>.`...)
+		b = add(b, `</span>`)
+		if l.Watched {
+			b = add(b, ", sooner if the server answers")
+		}
+		b = add(b, `.`)
 	}
-	b = append(b, "<small>"...)
+	b = add(b, "<small>")
 	if of := firstOf(l.Lost, l.Picture); !of.IsZero() {
-		b = append(b, "Everything below is as of "...)
+		b = add(b, "Everything below is as of ")
 		b = AppendWhen(b, of, now)
-		b = append(b, ". "...)
+		if age := now.Sub(of); age >= time.Minute {
+			b = add(b, ", ")
+			b = appendMinutes(b, age)
+			b = add(b, " old")
+		}
+		b = add(b, ". ")
 	}
-	return append(b, "What is missed meanwhile will be fetched.</small>"...)
+	return add(b, "What is missed meanwhile will be fetched.</small>")
 }
 
 // small writes a small number as a word that begins a sentence.
@@ -235,22 +250,22 @@ func small(n int) string {
 func appendRefusal(b []byte, l *model.Link, now time.Time) []byte {
 	switch l.Status {
 	case 401:
-		b = append(b, "Your session ended at "...)
+		b = add(b, "Your session ended at ")
 		b = AppendWhen(b, l.Since, now)
-		return append(b, ".</b> Telltale stopped asking."...)
+		return add(b, ".</b> Telltale stopped asking.")
 	case 403:
-		return append(b, "You may not see this fleet.</b> Ask who runs it for the role viewer."...)
+		return add(b, "You may not see this fleet.</b> Ask who runs it for the role viewer.")
 	case 429:
-		return append(b, "You have as many streams open as you may.</b> Close one, or wait 30 s."...)
+		return add(b, "You have as many streams open as you may.</b> Close one, or wait 30 s.")
 	}
-	b = append(b, "The server refused the stream at "...)
+	b = add(b, "The server refused the stream at ")
 	b = AppendWhen(b, l.Since, now)
-	b = append(b, ".</b> "...)
+	b = add(b, ".</b> ")
 	if l.Reason != "" {
 		b = AppendText(b, l.Reason)
 		b = append(b, ' ')
 	}
-	return append(b, "Telltale stopped asking."...)
+	return add(b, "Telltale stopped asking.")
 }
 
 func appendMinutes(b []byte, d time.Duration) []byte {
@@ -258,5 +273,5 @@ func appendMinutes(b []byte, d time.Duration) []byte {
 		return AppendDuration(b, d)
 	}
 	b = strconv.AppendInt(b, int64(d/time.Minute), 10)
-	return append(b, " minutes"...)
+	return add(b, " minutes")
 }

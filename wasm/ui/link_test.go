@@ -43,7 +43,7 @@ func TestLinkWords(t *testing.T) {
 		{"a start without a network's other end", model.Link{State: feed.State{Phase: feed.Reconnecting, Failures: 1, Next: now.Add(2 * time.Second)}, Picture: at("12:41:00")},
 			"Reconnecting stale 7 s", "No connection yet. Attempt 2, next try in 2 s. Everything below is as of 12:41:00. What is missed meanwhile will be fetched.", "Try now"},
 		{"five failures", model.Link{State: feed.State{Phase: feed.Reconnecting, Lost: at("12:38:00"), Failures: 5, Status: 502, Next: now.Add(30 * time.Second)}},
-			"Reconnecting stale 3 min 07 s", "Five tries failed, the last with 502. Next try in 30 s. Everything below is as of 12:38:00. What is missed meanwhile will be fetched.", "Try now"},
+			"Reconnecting stale 3 min 07 s", "Five tries failed, the last with 502. Next try in 30 s. Everything below is as of 12:38:00, 3 minutes old. What is missed meanwhile will be fetched.", "Try now"},
 		{"offline", model.Link{State: feed.State{Phase: feed.Offline, Lost: at("12:04:31")}},
 			"Offline since 12:04:31", "This is the picture of 12:04:31, 36 minutes old. This device has no network. Telltale will connect by itself when it returns.", "Try now"},
 		{"refused 401", model.Link{State: feed.State{Phase: feed.Refused, Status: 401, Since: now}},

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,19 +12,33 @@ import (
 // logStep is how often the log is painted: faster than anyone reads, slow enough to leave the frame to the rest.
 const logStep = 100 * time.Millisecond
 
-// logPanel shows the newest lines of a log, one row each. It follows the newest until the reader scrolls up; from then on
-// nothing on it moves, and what comes is counted.
+const (
+	// maxRows is how many lines are on the page at most, of however many there are: some that can be seen, and as many again
+	// on either side, so that scrolling meets them drawn.
+	maxRows = 300
+	// rowHeight is what a line takes, in CSS pixels: two spacers stand for those that are not drawn.
+	rowHeight = 20
+	// findEvery is how often what is searched for is counted.
+	findEvery = time.Second
+)
+
+// logPanel shows the lines of a log, one row each, of which a window is on the page. It follows the newest until the reader
+// scrolls up; from then on nothing on it moves, what comes is counted, and the window follows the reader.
 type logPanel struct {
 	find   string
 	hidden [model.NumLevels]bool
 	paused time.Time // since when; zero while following
+	at     int       // how many rows the reader has scrolled up
 
-	step  int64
-	next  uint64   // the number of the line that will be drawn next
-	rows  []uint64 // the numbers of the lines that are drawn, oldest first
-	begun bool
-	all   bool // everything is to be drawn anew: another search, other levels
+	step    int64
+	next    uint64   // the number of the line that will be drawn next
+	rows    []uint64 // the numbers of the lines that are drawn, oldest first
+	found   int64    // places that read what is searched for
+	foundAt time.Time
+	all     bool // everything is to be drawn anew: another search, other levels
+	turn    uint64
 
+	above, below                                         slot
 	list, status, fresh, freshClass, foundN, pauseButton slot
 	chips                                                [model.NumLevels]struct{ pressed, text slot }
 }
@@ -38,18 +53,18 @@ func (v *logPanel) draw(p *pen, l *model.Log, there time.Time) {
 	} else {
 		return
 	}
+	if l.Turn != v.turn { // lines came among those that are drawn
+		v.turn, v.all = l.Turn, true
+	}
 	p.raw(`<section class="panel log" aria-label="Log"><div class="ph"><h2>Log</h2><label class="field">`)
 	p.raw(string(appendLineIcon(nil, iconSearch)))
 	p.raw(`<input type="search" id="log-find" data-in="log-find" placeholder="Find in the log" aria-label="Find in the log" autocomplete="off" spellcheck="false">`)
 	p.open(&v.foundN, "span", "found", "", "log-found")
 	if v.find != "" {
-		n := 0
-		for from, end := l.Span(); from < end; from++ {
-			if line := l.At(from); line != nil && line.Gap == nil && !v.hidden[line.Level] {
-				n += Found(line.Message, v.find)
-			}
+		if v.all || there.Sub(v.foundAt).Abs() >= findEvery {
+			v.found, v.foundAt = v.count(l), there
 		}
-		p.b = AppendCount(p.b, int64(n))
+		p.b = AppendCount(p.b, v.found)
 		p.put(" found")
 	}
 	p.shut(&v.foundN, "span")
@@ -74,7 +89,7 @@ func (v *logPanel) draw(p *pen, l *model.Log, there time.Time) {
 	p.put(`</button>`)
 	p.shut(&v.pauseButton, "span")
 	p.raw(`</div><div class="wrap"><div class="rows" id="log" tabindex="0" role="log" aria-live="off" aria-label="Log lines" data-follow="log">`)
-	v.drawRows(p, l, there)
+	v.drawRows(p, l, there) // the log is laid out from its end: what stands below comes first
 	p.raw(`</div>`)
 	_, end := l.Span()
 	waiting := int64(end - min(v.next, end))
@@ -95,13 +110,6 @@ func (v *logPanel) draw(p *pen, l *model.Log, there time.Time) {
 }
 
 func (v *logPanel) drawChips(p *pen, l *model.Log) {
-	var n [model.NumLevels]int
-	from, end := l.Span()
-	for i := from; i < end; i++ {
-		if line := l.At(i); line != nil && line.Gap == nil {
-			n[line.Level]++
-		}
-	}
 	for _, level := range logOrder {
 		c := &v.chips[level]
 		key := "lv-" + levels[level].class
@@ -124,69 +132,138 @@ func (v *logPanel) drawChips(p *pen, l *model.Log) {
 		if v.hidden[level] {
 			p.put("hidden")
 		} else {
-			p.b = AppendCount(p.b, int64(n[level]))
+			p.b = AppendCount(p.b, int64(l.Levels[level]))
 		}
 		p.shut(&c.text, "span")
 		p.raw(`</button>`)
 	}
 }
 
-// drawRows writes what has come as one fragment, and takes out what the log no longer holds in one range.
+// count returns how many places of the lines that are shown read what is searched for.
+func (v *logPanel) count(l *model.Log) int64 {
+	n := 0
+	for from, end := l.Span(); from < end; from++ {
+		if line := l.At(from); v.shows(line) && line.Gap == nil {
+			n += Found(line.Message, v.find)
+		}
+	}
+	return int64(n)
+}
+
+// shows reports whether a line has a row.
+func (v *logPanel) shows(line *model.Line) bool {
+	return line != nil && (line.Gap != nil || !v.hidden[line.Level])
+}
+
+// drawRows writes what has come as one fragment, and takes out what is no longer to be there in one range.
 func (v *logPanel) drawRows(p *pen, l *model.Log, there time.Time) {
 	from, end := l.Span()
-	if p.making() || v.all {
-		v.all = false
-		v.rows = v.rows[:0]
-		v.next = from
-		b := v.appendRows(nil, l, max(from, v.next), end, there)
-		if p.making() {
-			v.list.id = "log-rows"
-			p.b = append(p.b, `<div id="log-rows">`...)
-			p.b = append(p.b, b...)
-			p.b = append(p.b, `</div>`...)
-			return
-		}
-		p.dom.HTML(v.list.id, string(b))
-		return
+	whole := p.making() || v.all
+	v.all = false
+	switch {
+	case whole:
+		v.drawWindow(p, l, from, end, there)
+	case v.paused.IsZero():
+		v.follow(p, l, from, end, there)
 	}
+}
+
+// drawWindow draws the rows where the reader is. Paused, the log ends where it did when that began.
+func (v *logPanel) drawWindow(p *pen, l *model.Log, from, end uint64, there time.Time) {
 	if !v.paused.IsZero() {
-		return
+		end = min(max(v.next, from), end)
+	} else {
+		v.at = 0
 	}
+	shown := make([]uint64, 0, end-from)
+	for i := from; i < end; i++ {
+		if v.shows(l.At(i)) {
+			shown = append(shown, i)
+		}
+	}
+	last := min(max(len(shown)-v.at+maxRows/2, min(maxRows, len(shown))), len(shown))
+	first := max(last-maxRows, 0)
+	v.rows = append(v.rows[:0], shown[first:last]...)
+	v.next = end
+	var b []byte
+	for _, i := range v.rows {
+		b = appendLogLine(b, l.At(i), v.find, there)
+	}
+	v.space(p, &v.below, "log-below", len(shown)-last)
+	if p.making() {
+		v.list.id = "log-rows"
+		p.raw(`<div id="log-rows">`)
+		p.b = append(p.b, b...)
+		p.raw(`</div>`)
+	} else {
+		p.dom.HTML(v.list.id, string(b))
+	}
+	v.space(p, &v.above, "log-above", first)
+}
+
+// follow adds what has come, and takes out the oldest rows: those that are no longer held, and those beyond the window.
+func (v *logPanel) follow(p *pen, l *model.Log, from, end uint64, there time.Time) {
+	next := min(max(v.next, from), end)
+	fresh := make([]uint64, 0, maxRows)
+	for i := end; i > next && len(fresh) < maxRows; i-- {
+		if v.shows(l.At(i - 1)) {
+			fresh = append(fresh, i-1)
+		}
+	}
+	slices.Reverse(fresh)
 	gone := 0
-	for gone < len(v.rows) && v.rows[gone] < from {
+	for gone < len(v.rows) && (v.rows[gone] < from || len(v.rows)-gone+len(fresh) > maxRows) {
 		gone++
 	}
 	if gone > 0 {
 		v.rows = append(v.rows[:0], v.rows[gone:]...)
 		p.dom.Drop(v.list.id, gone)
 	}
-	if next := max(v.next, from); next < end {
+	v.next = end
+	if len(fresh) > 0 {
 		at := len(p.b)
-		p.b = v.appendRows(p.b, l, next, end, there)
-		if len(p.b) > at {
-			p.dom.Insert(v.list.id, "beforeend", string(p.b[at:]))
-			p.b = p.b[:at]
+		for _, i := range fresh {
+			p.b = appendLogLine(p.b, l.At(i), v.find, there)
 		}
+		v.rows = append(v.rows, fresh...)
+		p.dom.Insert(v.list.id, "beforeend", string(p.b[at:]))
+		p.b = p.b[:at]
 	}
+	v.space(p, &v.below, "log-below", 0)
+	v.space(p, &v.above, "log-above", v.total(l)-len(v.rows))
 }
 
-// appendRows appends the lines [from, end) that are not hidden, and notes them as drawn.
-func (v *logPanel) appendRows(b []byte, l *model.Log, from, end uint64, there time.Time) []byte {
-	for i := from; i < end; i++ {
-		line := l.At(i)
-		if line == nil || line.Gap == nil && v.hidden[line.Level] {
-			continue
+// total returns how many lines have a row, drawn or not.
+func (v *logPanel) total(l *model.Log) int {
+	n := l.Len()
+	for level, hidden := range v.hidden {
+		if hidden {
+			n -= l.Levels[level]
 		}
-		v.rows = append(v.rows, i)
-		b = appendLogLine(b, line, v.find, there)
 	}
-	v.next = end
-	return b
+	return n
+}
+
+// space draws what stands for so many rows that are not drawn.
+func (v *logPanel) space(p *pen, s *slot, id string, rows int) {
+	p.raw(`<div id="`)
+	p.raw(id)
+	p.raw(`"`)
+	p.attr(s, id, "", "style")
+	p.put("height:")
+	p.b = strconv.AppendInt(p.b, int64(max(rows, 0)*rowHeight), 10)
+	p.put("px")
+	p.shutAttr(s, "style")
+	p.raw(`></div>`)
 }
 
 func appendLogLine(b []byte, line *model.Line, find string, there time.Time) []byte {
 	if g := line.Gap; g != nil {
-		return AppendSkipped(b, int64(g.Count), time.Time{}, time.Time{}, gapReason(g.Reason))
+		read := ""
+		if g.Reason != "trimmed" && !g.To.IsZero() {
+			read = g.From.String() + " " + g.To.String()
+		}
+		return AppendSkipped(b, int64(g.Count), time.Time{}, time.Time{}, gapReason(g.Reason), read)
 	}
 	r := Row{
 		Time: line.Time.In(there.Location()), Level: line.Level, Kind: line.Kind(), Message: line.Message,
@@ -225,14 +302,20 @@ func (v *logPanel) do(what, of string, now time.Time) bool {
 		if v.paused.IsZero() {
 			v.paused = now
 		} else {
-			v.paused = time.Time{}
+			v.paused, v.all = time.Time{}, v.all || v.at > 0
 		}
 	case "away": // the reader has scrolled up
 		if v.paused.IsZero() {
 			v.paused = now
 		}
 	case "back":
-		v.paused = time.Time{}
+		v.paused, v.all = time.Time{}, v.all || v.at > 0
+	case "at": // where the reader is now
+		n, err := strconv.Atoi(of)
+		if err != nil || n < 0 || v.paused.IsZero() {
+			return false
+		}
+		v.at, v.all = n, true
 	default:
 		return false
 	}

@@ -32,39 +32,39 @@ type Row struct {
 func AppendRow(b []byte, r Row, find string) []byte {
 	opens := r.Stack != "" || r.Context != ""
 	if opens {
-		b = append(b, `<details`...)
+		b = add(b, `<details`)
 	} else {
-		b = append(b, `<div`...)
+		b = add(b, `<div`)
 	}
 	if r.ID != "" {
-		b = append(b, ` id="`...)
+		b = add(b, ` id="`)
 		b = AppendText(b, r.ID)
 		b = append(b, '"')
 	}
-	b = append(b, ` class="r `...)
-	b = append(b, levels[r.Level].class...)
-	b = append(b, `">`...)
+	b = add(b, ` class="r `)
+	b = add(b, levels[r.Level].class)
+	b = add(b, `">`)
 	if opens {
-		b = append(b, `<summary>`...)
+		b = add(b, `<summary>`)
 	}
-	b = append(b, `<time>`...)
+	b = add(b, `<time>`)
 	b = AppendLogTime(b, r.Time)
-	b = append(b, `</time><b>`...)
-	b = append(b, levels[r.Level].word...)
-	b = append(b, `</b><i>`...)
+	b = add(b, `</time><b>`)
+	b = add(b, levels[r.Level].word)
+	b = add(b, `</b><i>`)
 	b = AppendText(b, r.Kind)
-	b = append(b, `</i><span>`...)
+	b = add(b, `</i><span>`)
 	if r.Server != "" {
-		b = append(b, `<u>`...)
+		b = add(b, `<u>`)
 		b = AppendText(b, r.Server)
-		b = append(b, `</u> `...)
+		b = add(b, `</u> `)
 	}
 	b = AppendFound(b, r.Message, find)
-	b = append(b, `</span>`...)
+	b = add(b, `</span>`)
 	if !opens {
-		return append(b, `</div>`...)
+		return add(b, `</div>`)
 	}
-	b = append(b, `</summary><pre>`...)
+	b = add(b, `</summary><pre>`)
 	if r.Stack != "" {
 		b = append(b, '\n') // a pre drops the first line end it begins with
 		b = AppendFound(b, r.Stack, find)
@@ -73,10 +73,10 @@ func AppendRow(b []byte, r Row, find string) []byte {
 		}
 	}
 	if r.Context != "" {
-		b = append(b, `<b>context</b> `...)
+		b = add(b, `<b>context</b> `)
 		b = AppendFound(b, r.Context, find)
 	}
-	return append(b, `</pre></details>`...)
+	return add(b, `</pre></details>`)
 }
 
 // AppendFound appends s as HTML text with each place that reads find, in any case of ASCII letters, in a mark element.
@@ -90,9 +90,9 @@ func AppendFound(b []byte, s, find string) []byte {
 			return AppendText(b, s)
 		}
 		b = AppendText(b, s[:i])
-		b = append(b, `<mark>`...)
+		b = add(b, `<mark>`)
 		b = AppendText(b, s[i:i+len(find)])
-		b = append(b, `</mark>`...)
+		b = add(b, `</mark>`)
 		s = s[i+len(find):]
 	}
 }
@@ -139,21 +139,28 @@ func lower(c byte) byte {
 }
 
 // AppendSkipped appends the row that stands where n lines would have stood: how many, between when and when, and why.
-func AppendSkipped(b []byte, n int64, from, to time.Time, why string) []byte {
-	b = append(b, `<div class="r skipped"><span>`...)
+// Read, when not "", has a button that asks for it.
+func AppendSkipped(b []byte, n int64, from, to time.Time, why, read string) []byte {
+	b = add(b, `<div class="r skipped"><span>`)
 	b = AppendCount(b, n)
-	b = append(b, plural(n, " line skipped", " lines skipped")...)
+	b = add(b, plural(n, " line skipped", " lines skipped"))
 	if !from.IsZero() && !to.IsZero() {
-		b = append(b, ", "...)
+		b = add(b, ", ")
 		b = AppendClock(b, from)
-		b = append(b, " to "...)
+		b = add(b, " to ")
 		b = AppendClock(b, to)
 	}
 	if why != "" {
-		b = append(b, ": "...)
+		b = add(b, ": ")
 		b = AppendText(b, why)
 	}
-	return append(b, `</span></div>`...)
+	b = add(b, `</span>`)
+	if read != "" {
+		b = add(b, `<button class="link" type="button" data-do="read" data-of="`)
+		b = AppendText(b, read)
+		b = add(b, `">Read them</button>`)
+	}
+	return add(b, `</div>`)
 }
 
 func plural(n int64, one, many string) string {

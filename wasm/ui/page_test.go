@@ -180,10 +180,67 @@ func TestLogGoesInAndOutInOnePiece(t *testing.T) {
 			t.Errorf("400 lines made %d inserts and %d drops", count.inserts, count.drops)
 		}
 	}
-	if n := len(d.root.find("log-rows").kids); n > model.MaxServerLines {
-		t.Errorf("%d rows on the page, more than the %d the model holds", n, model.MaxServerLines)
+	if n := len(d.root.find("log-rows").kids); n != maxRows {
+		t.Errorf("%d rows on the page, want the %d of the window", n, maxRows)
 	}
 }
+
+// Of a long log a window is drawn, and the reader moves it; spacers stand for the rest, so that nothing jumps.
+func TestLogWindow(t *testing.T) {
+	src := &clocked{newWorld(t), noon}
+	src.begin(noon.Add(-time.Minute))
+	const lines = 2000 // twice what is held
+	var list []event.Event
+	for i := range lines {
+		list = append(list, src.event("logs:app", "a", noon, map[string]any{"level": []string{"info", "debug"}[i%2], "message": fmt.Sprint("line ", i, ".")}))
+	}
+	src.publish(noon, list...)
+	held := src.m.Server("a").Log.Len()
+	page, d := mounted(t, src, "/servers/a")
+	at := noon
+	see := func(what, of string) (first, last string) {
+		at = at.Add(time.Second)
+		if what != "" {
+			page.ask(what, of)
+		}
+		page.Paint(src.m, at)
+		kids := d.root.find("log-rows").kids
+		above, below := 0, 0
+		fmt.Sscanf(d.root.find("log-above").attrs["style"], "height:%dpx", &above)
+		fmt.Sscanf(d.root.find("log-below").attrs["style"], "height:%dpx", &below)
+		total := page.screen.(*server).log.total(&src.m.Server("a").Log)
+		if waiting := total - (above+below)/rowHeight - len(kids); waiting < 0 || waiting > 10 || len(kids) > maxRows {
+			t.Errorf("%s %s: %d rows and room for %d above and %d below, of %d", what, of, len(kids), above/rowHeight, below/rowHeight, total)
+		}
+		word := func(n *node) string {
+			_, w, _ := strings.Cut(n.words(), "line ")
+			w, _, _ = strings.Cut(w, ".")
+			return w
+		}
+		return word(kids[0]), word(kids[len(kids)-1])
+	}
+	expect := func(what, of, wantFirst, wantLast string) {
+		t.Helper()
+		if first, last := see(what, of); first != wantFirst || last != wantLast {
+			t.Errorf("%s %s: from line %s to %s, want %s to %s", what, of, first, last, wantFirst, wantLast)
+		}
+	}
+	expect("", "", "1700", "1999")
+	expect("away", "", "1700", "1999")
+	expect("at", "500", "1350", "1649")
+	src.publish(at, src.event("logs:app", "a", at, map[string]any{"level": "info", "message": "line 2000."}))
+	expect("", "", "1350", "1649")
+	expect("at", "440", "1410", "1709")
+	oldest := fmt.Sprint(lines - held)
+	if first, _ := see("at", "1000000"); first < oldest {
+		t.Errorf("at the top: line %s, want about %s", first, oldest)
+	}
+	expect("level", fmt.Sprint(int(model.Debug)), firstInfo(lines-held+1), firstInfo(lines-held+1+2*(maxRows-1)))
+	expect("level", fmt.Sprint(int(model.Debug)), fmt.Sprint(lines-held+1), fmt.Sprint(lines-held+maxRows))
+	expect("back", "", "1701", "2000")
+}
+
+func firstInfo(n int) string { return fmt.Sprint(n + n%2) }
 
 type counting struct {
 	DOM

@@ -19,7 +19,9 @@ type slot struct{ id, last string }
 
 func (p *pen) making() bool { return p.dom == nil }
 
-// raw appends markup that stays as it is.
+// raw appends markup that stays as it is. Like text and put it is a call, for the reason that add is one.
+//
+//go:noinline
 func (p *pen) raw(s string) {
 	if p.dom == nil {
 		p.b = append(p.b, s...)
@@ -27,6 +29,8 @@ func (p *pen) raw(s string) {
 }
 
 // text appends text that stays as it is.
+//
+//go:noinline
 func (p *pen) text(s string) {
 	if p.dom == nil {
 		p.b = AppendText(p.b, s)
@@ -39,15 +43,15 @@ func (p *pen) open(s *slot, tag, class, key, name string) {
 	if p.dom == nil {
 		s.id = key + name
 		p.b = append(p.b, '<')
-		p.b = append(p.b, tag...)
+		p.b = add(p.b, tag)
 		if class != "" {
-			p.b = append(p.b, ` class="`...)
-			p.b = append(p.b, class...)
+			p.b = add(p.b, ` class="`)
+			p.b = add(p.b, class)
 			p.b = append(p.b, '"')
 		}
-		p.b = append(p.b, ` id="`...)
-		p.b = append(p.b, s.id...)
-		p.b = append(p.b, `">`...)
+		p.b = add(p.b, ` id="`)
+		p.b = add(p.b, s.id)
+		p.b = add(p.b, `">`)
 	}
 	p.at = len(p.b)
 }
@@ -60,7 +64,7 @@ func (p *pen) shut(s *slot, tag string) bool {
 	}
 	if p.dom == nil {
 		p.b = append(p.b, '<', '/')
-		p.b = append(p.b, tag...)
+		p.b = add(p.b, tag)
 		p.b = append(p.b, '>')
 		return true
 	}
@@ -77,8 +81,8 @@ func (p *pen) attr(s *slot, key, id, name string) {
 	if p.dom == nil {
 		s.id = key + id
 		p.b = append(p.b, ' ')
-		p.b = append(p.b, name...)
-		p.b = append(p.b, `="`...)
+		p.b = add(p.b, name)
+		p.b = add(p.b, `="`)
 	}
 	p.at = len(p.b)
 }
@@ -100,7 +104,15 @@ func (p *pen) shutAttr(s *slot, name string) {
 }
 
 // put appends to the open slot.
+//
+//go:noinline
 func (p *pen) put(s string) { p.b = append(p.b, s...) }
+
+// add is append for a string, as a call: written out in place some hundred times it would be a tenth of what a browser has to
+// download of this package.
+//
+//go:noinline
+func add(b []byte, s string) []byte { return append(b, s...) }
 
 // part makes the markup of a part of a screen that is on the page already, for a screen that changes its shape.
 func part(draw func(p *pen)) string {

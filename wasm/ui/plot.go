@@ -3,6 +3,8 @@ package ui
 import (
 	"math"
 	"strconv"
+
+	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
 // Point is one sample of a series: when, in Unix milliseconds, and how much.
@@ -19,6 +21,15 @@ type plot struct {
 	top      int // of this plot within the drawing
 	w, h     int
 	gap      int64 // a longer pause between two samples is a gap: no line, no fill
+	thin     model.Thin
+}
+
+// paused reports whether the time between two samples, the first of which is older, is a gap.
+func paused(gap int64, thin model.Thin, last, next int64) bool {
+	if last <= thin.Until {
+		gap += thin.Every
+	}
+	return next-last > gap
 }
 
 func (p plot) x(t int64) int {
@@ -59,7 +70,7 @@ func (p plot) runs(points []Point, scratch []vertex, draw func([]vertex)) []vert
 		if pt.T < p.from || pt.T > p.to {
 			continue
 		}
-		if math.IsNaN(pt.V) || last != 0 && pt.T-last > p.gap {
+		if math.IsNaN(pt.V) || last != 0 && paused(p.gap, p.thin, last, pt.T) {
 			flush()
 			if len(run) > 0 {
 				draw(run)
@@ -101,7 +112,7 @@ func appendLine(b []byte, run []vertex) []byte {
 	b = appendXY(b, run[0].x, run[0].y)
 	b = append(b, 'l')
 	if len(run) == 1 {
-		return append(b, "0 0"...)
+		return add(b, "0 0")
 	}
 	return appendSteps(b, run)
 }

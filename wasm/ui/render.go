@@ -34,6 +34,7 @@ func (s *Page) Render() app.UI {
 		On("pointermove", s.onPoint).
 		On("follow", s.onFollow).
 		On("key", s.onKey).
+		On("update", s.onUpdate).
 		Body(
 			app.A().Class("skip").Href("#main").Text("Skip to content"),
 			app.Header().Class("top").Body(

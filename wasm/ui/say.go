@@ -33,14 +33,14 @@ func (a *announcer) sentence(m *model.Model, now time.Time) string {
 	a.at = now
 	var b []byte
 	if a.link {
-		b = append(b, LinkWord(m.Link.Phase)...)
+		b = add(b, LinkWord(m.Link.Phase))
 		b = append(b, '.')
 	}
 	if n := len(a.changed); n == 1 {
 		if s := m.Server(a.changed[0]); s != nil {
 			b = spaced(b)
 			b = append(b, s.ID...)
-			b = append(b, " is "...)
+			b = add(b, " is ")
 			b = append(b, s.Status.State.String()...)
 			b = append(b, '.')
 		}
@@ -53,9 +53,9 @@ func (a *announcer) sentence(m *model.Model, now time.Time) string {
 		}
 		b = spaced(b)
 		b = AppendCount(b, int64(n))
-		b = append(b, " servers changed their state, "...)
+		b = add(b, " servers changed their state, ")
 		b = AppendCount(b, int64(trouble))
-		b = append(b, " in trouble."...)
+		b = add(b, " in trouble.")
 	}
 	a.changed, a.link = a.changed[:0], false
 	return string(b)

@@ -135,11 +135,11 @@ func (v *server) drawTitle(p *pen, s *model.Server, there time.Time, aged bool) 
 
 func appendFacts(b []byte, s *model.Server, there time.Time) []byte {
 	fact := func(name, value string) {
-		b = append(b, `<div><dt>`...)
-		b = append(b, name...)
-		b = append(b, `</dt><dd>`...)
+		b = add(b, `<div><dt>`)
+		b = add(b, name)
+		b = add(b, `</dt><dd>`)
 		b = append(b, value...)
-		b = append(b, `</dd></div>`...)
+		b = add(b, `</dd></div>`)
 	}
 	if s.Version != "" {
 		version := AppendText(nil, s.Version)
@@ -160,7 +160,7 @@ func appendFacts(b []byte, s *model.Server, there time.Time) []byte {
 	}
 	if s.Requests.Known() && s.Storage.Known() {
 		b2 := AppendQuantity(nil, s.Storage.Used, Bytes)
-		b2 = append(b2, " of "...)
+		b2 = add(b2, " of ")
 		fact("Storage", string(AppendQuantity(b2, s.Storage.Total(), Bytes)))
 	}
 	for i, g := range s.Gauges {
@@ -209,11 +209,11 @@ func appendDeployNote(b []byte, list []*model.Deployment, there time.Time) []byt
 		}
 	}
 	b = strconv.AppendInt(b, int64(today), 10)
-	b = append(b, " today"...)
+	b = add(b, " today")
 	if failed > 0 {
-		b = append(b, ", "...)
+		b = add(b, ", ")
 		b = strconv.AppendInt(b, int64(failed), 10)
-		b = append(b, " failed"...)
+		b = add(b, " failed")
 	}
 	return b
 }
@@ -236,13 +236,13 @@ func appendDeploymentItem(b []byte, d *model.Deployment, there time.Time, latest
 		word = "Started"
 	}
 	st := stagesOf(d)
-	b = append(b, `<li class="dp`...)
+	b = add(b, `<li class="dp`)
 	if !d.Ended() {
-		b = append(b, ` now`...)
+		b = add(b, ` now`)
 	}
-	b = append(b, `">`...)
+	b = add(b, `">`)
 	b = AppendLamp(b, lamp, 16, false)
-	b = append(b, `<b>`...)
+	b = add(b, `<b>`)
 	if d.Version != "" {
 		b = AppendText(b, d.Version)
 		b = append(b, ' ')
@@ -251,18 +251,18 @@ func appendDeploymentItem(b []byte, d *model.Deployment, there time.Time, latest
 	if d.Stage == model.DeployBuilding && d.Progress >= 0 {
 		b = append(b, ' ')
 		b = strconv.AppendInt(b, int64(d.Progress), 10)
-		b = append(b, nnbsp+"%"...)
+		b = add(b, nnbsp+"%")
 	}
 	if st.Failed {
-		b = append(b, `<i> at `...)
+		b = add(b, `<i> at `)
 		if d.FailedAt != "" {
 			b = AppendText(b, d.FailedAt)
 		} else {
 			b = append(b, model.Stage(st.At).String()...)
 		}
-		b = append(b, `</i>`...)
+		b = add(b, `</i>`)
 	}
-	b = append(b, `</b><span class="t took">`...)
+	b = add(b, `</b><span class="t took">`)
 	switch {
 	case d.Took > 0:
 		b = AppendTook(b, d.Took)
@@ -272,15 +272,15 @@ func appendDeploymentItem(b []byte, d *model.Deployment, there time.Time, latest
 	default:
 		b = AppendDuration(b, there.Sub(d.Began))
 	}
-	b = append(b, `</span><span class="d">`...)
+	b = add(b, `</span><span class="d">`)
 	b = appendDetail(b, d)
-	b = append(b, `</span><span class="t">`...)
+	b = add(b, `</span><span class="t">`)
 	b = AppendWhen(b, firstOf(d.Began, d.Changed), there)
-	b = append(b, `</span>`...)
+	b = add(b, `</span>`)
 	if !d.Ended() || latest && st.Failed {
 		b = AppendStages(b, st)
 	}
-	return append(b, `</li>`...)
+	return add(b, `</li>`)
 }
 
 // appendDetail appends the one line that says most about a deployment.
@@ -294,7 +294,7 @@ func appendDetail(b []byte, d *model.Deployment) []byte {
 	sep := ""
 	for _, s := range [...]string{d.Region, d.Resource, d.Template, d.User} {
 		if s != "" {
-			b = append(b, sep...)
+			b = add(b, sep)
 			b = AppendText(b, s)
 			sep = ", "
 		}
@@ -317,27 +317,27 @@ func appendOthers(b []byte, s *model.Server, there time.Time) []byte {
 	if len(s.Events) == 0 {
 		return b
 	}
-	b = append(b, `<section class="panel log" aria-label="Other events"><div class="ph"><h2>Other events</h2><small>the newest of each type, as they came</small></div><div class="others">`...)
+	b = add(b, `<section class="panel log" aria-label="Other events"><div class="ph"><h2>Other events</h2><small>the newest of each type, as they came</small></div><div class="others">`)
 	for _, e := range s.Events {
 		b = appendOther(b, e, there, false)
 	}
-	return append(b, `</div></section>`...)
+	return add(b, `</div></section>`)
 }
 
 func appendOther(b []byte, e *model.Event, there time.Time, named bool) []byte {
-	b = append(b, `<div class="o"><time>`...)
+	b = add(b, `<div class="o"><time>`)
 	b = AppendWhen(b, e.Time, there)
-	b = append(b, `</time><b>`...)
+	b = add(b, `</time><b>`)
 	b = AppendText(b, e.Type)
-	b = append(b, `</b>`...)
+	b = add(b, `</b>`)
 	if named {
-		b = append(b, `<i>`...)
+		b = add(b, `<i>`)
 		b = AppendText(b, e.Server)
-		b = append(b, `</i>`...)
+		b = add(b, `</i>`)
 	}
-	b = append(b, `<span>`...)
+	b = add(b, `<span>`)
 	b = AppendText(b, clipBytes(e.Data, 600))
-	return append(b, `</span></div>`...)
+	return add(b, `</span></div>`)
 }
 
 func clipBytes(s []byte, most int) []byte {

@@ -26,16 +26,19 @@ type Page struct {
 	src Source
 	dom DOM
 
+	origin string // "http://127.0.0.1:8080"
 	path   string
 	screen screen
 	open   bool // the Continuity panel
 	theme  string
 	update bool // another version is installed and waits
 
-	offered string // the version the server runs
+	offered string // the version that waits, as the server calls it
+	serving string // the version the server runs, that was looked for
 	now     time.Time
 	placed  bool // the markup of the screen is on the page, so there is something to paint
 	detach  func()
+	ctx     app.Context // zero until mounted
 
 	brand, pillIn, strip, notice, main, continuity, picture string // markup as first made, constant from then on
 
@@ -48,7 +51,7 @@ type Page struct {
 
 // NewPage returns the page for a path, which Routes makes for go-app. On the server and in tests dom may be nil.
 func NewPage(src Source, dom DOM, path string) *Page {
-	p := &Page{src: src, dom: dom, theme: "system"}
+	p := &Page{src: src, dom: dom, theme: "system", origin: "http://127.0.0.1:8080"}
 	if path != "" {
 		p.enter(path)
 	}
@@ -58,23 +61,43 @@ func NewPage(src Source, dom DOM, path string) *Page {
 // OnInit draws the first picture. Nothing starts here.
 func (s *Page) OnInit() {
 	if app.IsClient {
-		s.enter(app.Window().URL().Path)
+		here := app.Window().URL()
+		s.origin = originOf(here)
+		s.enter(here.Path)
 	}
 }
 
 // OnPreRender draws the picture of the server's page.
 func (s *Page) OnPreRender(ctx app.Context) {
-	s.enter(ctx.Page().URL().Path)
+	here := ctx.Page().URL()
+	s.origin = originOf(here)
+	s.enter(here.Path)
 	ctx.Page().SetTitle(s.title())
 }
 
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
 // OnMount begins painting.
 func (s *Page) OnMount(ctx app.Context) {
+	s.ctx = ctx
 	s.placed = true
 	if boot := app.Window().Get("telltale"); boot.Truthy() {
 		s.theme = boot.Call("theme").String()
+		if boot.Call("waiting").Truthy() {
+			s.onUpdate(ctx, app.Event{})
+		}
 	}
+	s.recall()
 	s.detach = s.src.Attach(s.Paint)
+}
+
+// recall asks for the last minutes of what the screen shows.
+func (s *Page) recall() {
+	id := ""
+	if v, ok := s.screen.(*server); ok {
+		id = v.id
+	}
+	s.src.Recall(id)
 }
 
 // OnDismount ends it.
@@ -90,6 +113,7 @@ func (s *Page) OnNav(ctx app.Context) {
 	if path := ctx.Page().URL().Path; path != s.path {
 		s.open = false
 		s.enter(path)
+		s.recall()
 		// go-app puts the markup on the page when it has rendered, and a frame may come before that: what it painted would
 		// be taken for written, and be lost.
 		s.placed = false
@@ -99,12 +123,10 @@ func (s *Page) OnNav(ctx app.Context) {
 	ctx.Page().SetTitle(s.title())
 }
 
-// OnAppUpdate offers the version that waits. go-app also calls it when the very first worker is ready: nothing waits then.
-func (s *Page) OnAppUpdate(ctx app.Context) {
-	if boot := app.Window().Get("telltale"); boot.Truthy() && boot.Call("waiting").Truthy() {
-		s.update = true
-		s.src.View(func(m *model.Model, _ time.Time) { s.offered = m.Link.Version })
-	}
+// onUpdate offers the version that waits. See boot.js.
+func (s *Page) onUpdate(ctx app.Context, _ app.Event) {
+	s.update = true
+	s.src.View(func(m *model.Model, _ time.Time) { s.offered = m.Link.Version })
 }
 
 func (s *Page) title() string {
@@ -119,6 +141,9 @@ func (s *Page) enter(path string) {
 	first := s.screen == nil
 	s.path = path
 	s.screen = screenOf(path)
+	if f, ok := s.screen.(*fleet); ok {
+		f.where = s.origin
+	}
 	draw := func(m *model.Model, now time.Time) {
 		s.now = now
 		s.main = part(func(q *pen) {
@@ -176,6 +201,15 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 	p := &s.pen
 	p.b, p.dom = p.b[:0], s.dom
 	s.now = now
+	if v := m.Link.Version; v != s.serving {
+		s.serving = v
+		if v != ownVersion() {
+			look()
+		}
+		if s.update && s.ctx.Context != nil { // offered before it was known by name
+			s.ctx.Dispatch(func(app.Context) { s.offered = v })
+		}
+	}
 	s.drawMark(p, m)
 	s.drawPill(p, m, now)
 	s.drawThread(p, m, now)

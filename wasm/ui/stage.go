@@ -9,20 +9,20 @@ import (
 
 // AppendBar appends a bar filled to the given part, 0 to 1; below zero it is filled to nothing known and drawn hatched.
 func AppendBar(b []byte, id string, share float64) []byte {
-	b = append(b, `<span class="bar"`...)
+	b = add(b, `<span class="bar"`)
 	if id != "" {
-		b = append(b, ` id="`...)
+		b = add(b, ` id="`)
 		b = AppendText(b, id)
 		b = append(b, '"')
 	}
-	b = append(b, ` style="`...)
+	b = add(b, ` style="`)
 	b = AppendBarStyle(b, share)
-	return append(b, `"></span>`...)
+	return add(b, `"></span>`)
 }
 
 // AppendBarStyle appends the style attribute of a bar, for painting one that is on screen: "--p:60%".
 func AppendBarStyle(b []byte, share float64) []byte {
-	b = append(b, "--p:"...)
+	b = add(b, "--p:")
 	b = strconv.AppendInt(b, int64(math.Round(min(max(share, 0), 1)*100)), 10)
 	return append(b, '%')
 }
@@ -53,11 +53,11 @@ type Stages struct {
 
 // AppendStages appends the four steps with their words.
 func AppendStages(b []byte, s Stages) []byte {
-	b = append(b, `<ol class="stages`...)
+	b = add(b, `<ol class="stages`)
 	if s.Failed {
-		b = append(b, ` failed`...)
+		b = add(b, ` failed`)
 	}
-	b = append(b, `">`...)
+	b = add(b, `">`)
 	for i, st := range stages {
 		class, share, word := "todo", 0.0, st.ahead
 		switch {
@@ -71,14 +71,14 @@ func AppendStages(b []byte, s Stages) []byte {
 				share = 1
 			}
 		}
-		b = append(b, `<li class="`...)
-		b = append(b, class...)
-		b = append(b, `">`...)
+		b = add(b, `<li class="`)
+		b = add(b, class)
+		b = add(b, `">`)
 		b = AppendBar(b, "", share)
 		b = append(b, word...)
-		b = append(b, `</li>`...)
+		b = add(b, `</li>`)
 	}
-	return append(b, `</ol>`...)
+	return add(b, `</ol>`)
 }
 
 // stagesOf returns how far a deployment came.

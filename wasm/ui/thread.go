@@ -13,41 +13,41 @@ const threadSpan = 30 * time.Minute
 // Times are of the local clock.
 func appendThreadLine(b []byte, m *model.Model, now time.Time) []byte {
 	l := &m.Link
-	b = append(b, `<span>`...)
+	b = add(b, `<span>`)
 	switch {
 	case dated(l), l.Account.Since.IsZero() && !l.Picture.IsZero():
-		b = append(b, "Picture of <b>"...)
+		b = add(b, "Picture of <b>")
 		b = AppendWhen(b, l.Picture, now)
-		b = append(b, "</b>"...)
+		b = add(b, "</b>")
 	case l.Account.Since.IsZero():
-		b = append(b, "Not connected yet"...)
+		b = add(b, "Not connected yet")
 	default:
-		b = append(b, "Continuous since <b>"...)
+		b = add(b, "Continuous since <b>")
 		b = AppendWhen(b, l.Account.Since, now)
-		b = append(b, "</b>"...)
+		b = add(b, "</b>")
 	}
-	b = append(b, `</span>`...)
+	b = add(b, `</span>`)
 	if n := int64(l.Account.Reconnects); n > 0 {
-		b = append(b, `<span class="recs">`...)
+		b = add(b, `<span class="recs">`)
 		b = AppendCount(b, n)
-		b = append(b, plural(n, " reconnect", " reconnects")...)
+		b = add(b, plural(n, " reconnect", " reconnects"))
 		if l.Phase.Fresh() && !anyLost(l) {
-			b = append(b, `<span class="long">, caught up</span>`...)
+			b = add(b, `<span class="long">, caught up</span>`)
 		}
-		b = append(b, `</span>`...)
+		b = add(b, `</span>`)
 	}
 	if n := int64(l.Account.Skipped); n > 0 {
-		b = append(b, `<span class="skips">▾ `...)
+		b = add(b, `<span class="skips">▾ `)
 		b = AppendCount(b, n)
-		b = append(b, `<span class="long">`...)
-		b = append(b, plural(n, " event", " events")...)
-		b = append(b, `</span> skipped</span>`...)
+		b = add(b, `<span class="long">`)
+		b = add(b, plural(n, " event", " events"))
+		b = add(b, `</span> skipped</span>`)
 	}
-	b = append(b, `<div class="line">`...)
+	b = add(b, `<div class="line">`)
 	b = appendThread(b, m, now)
-	b = append(b, `</div><span class="clock">now <b>`...)
+	b = add(b, `</div><span class="clock">now <b>`)
 	b = AppendClock(b, now)
-	return append(b, `</b></span>`...)
+	return add(b, `</b></span>`)
 }
 
 func anyLost(l *model.Link) bool {
@@ -76,25 +76,25 @@ func appendThread(b []byte, m *model.Model, now time.Time) []byte {
 			return
 		}
 		left := share(from)
-		b = append(b, `<span class="`...)
-		b = append(b, class...)
-		b = append(b, `" style="left:`...)
+		b = add(b, `<span class="`)
+		b = add(b, class)
+		b = add(b, `" style="left:`)
 		b = appendShare(b, left)
-		b = append(b, `;width:`...)
+		b = add(b, `;width:`)
 		b = appendShare(b, share(to)-left)
-		b = append(b, `"></span>`...)
+		b = add(b, `"></span>`)
 	}
 	spot := func(class string, t time.Time) {
 		if t.Before(start) || t.After(now) {
 			return
 		}
-		b = append(b, `<span class="`...)
-		b = append(b, class...)
-		b = append(b, `" style="left:`...)
+		b = add(b, `<span class="`)
+		b = add(b, class)
+		b = add(b, `" style="left:`)
 		b = appendShare(b, share(t))
-		b = append(b, `"></span>`...)
+		b = add(b, `"></span>`)
 	}
-	b = append(b, `<span class="tl" aria-hidden="true">`...)
+	b = add(b, `<span class="tl" aria-hidden="true">`)
 	for _, s := range l.Thread {
 		if s.Phase.Fresh() {
 			piece("on", s.From, s.To)
@@ -116,13 +116,13 @@ func appendThread(b []byte, m *model.Model, now time.Time) []byte {
 		if t.Minute()%5 != 0 || t.Before(start) || now.Sub(t) < time.Minute {
 			continue
 		}
-		b = append(b, `<span class="tick" style="left:`...)
+		b = add(b, `<span class="tick" style="left:`)
 		b = appendShare(b, share(t))
-		b = append(b, `">`...)
+		b = add(b, `">`)
 		b = t.AppendFormat(b, "15:04")
-		b = append(b, `</span>`...)
+		b = add(b, `</span>`)
 	}
-	b = append(b, `<span class="at `...)
-	b = append(b, LinkClass(l.Phase)...)
-	return append(b, `" style="left:100%"></span></span>`...)
+	b = add(b, `<span class="at `)
+	b = add(b, LinkClass(l.Phase))
+	return add(b, `" style="left:100%"></span></span>`)
 }

@@ -31,14 +31,14 @@ func appendSince(b []byte, s *model.Server, now time.Time, aged bool) []byte {
 	if s.Status.Since.IsZero() {
 		return b
 	}
-	b = append(b, "<u>since </u>"...)
+	b = add(b, "<u>since </u>")
 	b = AppendWhen(b, s.Status.Since, now)
 	if aged {
 		return b // how long it stayed so is not known
 	}
-	b = append(b, "<s> · "...)
+	b = add(b, "<s> · ")
 	b = AppendDuration(b, now.Sub(s.Status.Since))
-	return append(b, "</s>"...)
+	return add(b, "</s>")
 }
 
 // appendEvidence appends, in one sentence without its full stop, what the state rests on. What the server only says of
@@ -48,83 +48,83 @@ func appendEvidence(b []byte, s *model.Server, now time.Time) []byte {
 	switch st.State {
 	case model.Failing:
 		if st.Reason == "" {
-			b = append(b, "Reported an error without a message"...)
+			b = add(b, "Reported an error without a message")
 		} else {
 			b = AppendText(b, st.Reason)
 		}
 		if st.Critical {
-			b = append(b, ", critical"...)
+			b = add(b, ", critical")
 		}
 		return b
 	case model.Offline:
 		if st.Reason == "" {
-			return append(b, "Went offline, no reason given"...)
+			return add(b, "Went offline, no reason given")
 		}
-		b = append(b, "Went offline: "...)
+		b = add(b, "Went offline: ")
 		return AppendText(b, st.Reason)
 	case model.Stopped:
-		b = append(b, "Ended as asked"...)
+		b = add(b, "Ended as asked")
 		if st.Reason != "" {
-			b = append(b, ": "...)
+			b = add(b, ": ")
 			b = AppendText(b, st.Reason)
 		}
 		return b
 	case model.Starting:
-		b = append(b, "Told to start"...)
+		b = add(b, "Told to start")
 		if !s.Started.IsZero() {
-			b = append(b, " at "...)
+			b = add(b, " at ")
 			b = AppendWhen(b, s.Started, now)
 		}
-		return append(b, ", not online yet"...)
+		return add(b, ", not online yet")
 	case model.Busy:
-		b = append(b, word(st.Source)...)
+		b = add(b, word(st.Source))
 		switch {
 		case math.IsNaN(st.Load) && st.Connections < 0:
-			return append(b, "busy"...)
+			return add(b, "busy")
 		case st.Load <= 1:
-			b = append(b, "load "...)
+			b = add(b, "load ")
 			b = strconv.AppendFloat(b, st.Load, 'f', 2, 64)
 		case st.Load > 1:
-			b = append(b, "load "...)
+			b = add(b, "load ")
 			b = AppendQuantity(b, st.Load, Percent)
 		}
 		if st.Connections >= 0 {
 			if !math.IsNaN(st.Load) {
-				b = append(b, ", "...)
+				b = add(b, ", ")
 			}
 			b = AppendCount(b, st.Connections)
-			b = append(b, plural(st.Connections, " connection", " connections")...)
+			b = add(b, plural(st.Connections, " connection", " connections"))
 		}
 		return b
 	case model.Idling:
 		if st.IdleSince.IsZero() {
-			return append(append(b, word(st.Source)...), "idle"...)
+			return append(add(b, word(st.Source)), "idle"...)
 		}
-		b = append(b, "No calls since "...)
+		b = add(b, "No calls since ")
 		b = AppendWhen(b, st.IdleSince, now)
 		if st.Shutdown.IsZero() {
-			return append(b, ", never stops"...)
+			return add(b, ", never stops")
 		}
-		b = append(b, ", stops at "...)
+		b = add(b, ", stops at ")
 		return AppendWhen(b, st.Shutdown, now)
 	}
 	if !s.Measured().IsZero() {
-		b = append(b, "Measured"...)
+		b = add(b, "Measured")
 		switch every := s.Interval(); {
 		case every == 0: // one sample tells no interval
 		case every < 950*time.Millisecond:
-			b = append(b, " every "...)
+			b = add(b, " every ")
 			b = AppendTook(b, every)
 		default:
-			b = append(b, " every "...)
+			b = add(b, " every ")
 			b = AppendDuration(b, every.Round(time.Second))
 		}
 		return appendMeasures(b, s)
 	}
 	if st.State == model.Unknown {
-		return append(b, "No word on its state yet"...)
+		return add(b, "No word on its state yet")
 	}
-	return append(append(b, word(st.Source)...), "online"...)
+	return append(add(b, word(st.Source)), "online"...)
 }
 
 func word(source string) string {
@@ -145,8 +145,8 @@ func appendMeasures(b []byte, s *model.Server) []byte {
 		{&s.Requests.Metric, "requests"}, {&s.Storage.Metric, "storage"},
 	} {
 		if m.m.Known() {
-			b = append(b, sep...)
-			b = append(b, m.name...)
+			b = add(b, sep)
+			b = add(b, m.name)
 			sep = ", "
 		}
 	}
@@ -156,7 +156,7 @@ func appendMeasures(b []byte, s *model.Server) []byte {
 // appendAgo appends an age in steps that can be read: "0.2 s ago".
 func appendAgo(b []byte, d time.Duration) []byte {
 	b = AppendAge(b, d.Truncate(ageStep))
-	return append(b, " ago"...)
+	return add(b, " ago")
 }
 
 // points copies a part of a series, oldest first, from the first sample at or after from. buf is reused.
