@@ -108,8 +108,7 @@ func (Tabs) Lock(name string, steal bool, got, lost func()) (release func()) {
 		got()
 		return promise
 	})
-	var settle func(ours bool) js.Func
-	settle = func(ours bool) js.Func {
+	settle := func(ours bool) js.Func {
 		return keep(func([]js.Value) any {
 			taken := !over && !ours
 			over = true
