@@ -88,8 +88,9 @@ func (c *Cursor) Thin(ctx context.Context) (Skipped, error) {
 
 // A sieve keeps what must not be left out.
 type sieve struct {
-	kept   []event.Event // with a zero ID: left out later
-	newest map[sampleKey]int
+	kept   []event.Event     // with a zero ID: left out later
+	empty  int               // how many of those there are
+	newest map[sampleKey]int // where in kept
 	bytes  int
 	left   [len(event.Classes)]int64
 }
@@ -108,11 +109,32 @@ func (s *sieve) add(e event.Event) {
 			s.bytes -= len(s.kept[i].Data)
 			s.kept[i] = event.Event{}
 			s.left[class]++
+			if s.empty++; s.empty > 64 && s.empty > len(s.kept)/2 {
+				s.compact()
+			}
 		}
 		s.newest[key] = len(s.kept)
 	}
 	s.kept = append(s.kept, e)
 	s.bytes += len(e.Data)
+}
+
+// compact closes the gaps in kept. Without it a backlog of samples would leave an empty place for each, tens of thousands of
+// them to hold a handful of events.
+func (s *sieve) compact() {
+	n := 0
+	for _, e := range s.kept {
+		if e.ID.IsZero() {
+			continue
+		}
+		s.kept[n] = e
+		if key := (sampleKey{e.Server, e.Type}); e.Class() == event.Sample {
+			s.newest[key] = n
+		}
+		n++
+	}
+	clear(s.kept[n:])
+	s.kept, s.empty = s.kept[:n], 0
 }
 
 func (s *sieve) frames() []byte {
