@@ -229,12 +229,12 @@ func TestPace(t *testing.T) {
 				}
 				want := append(row.now, row.later...)
 				if row.when > 0 {
-					time.Sleep(row.when - 1)
+					time.Sleep(row.when - time.Nanosecond)
 					synctest.Wait()
 					if got := log.list(); !reflect.DeepEqual(got, row.now) {
 						t.Fatalf("recorded too soon:\ngot  %q\nwant %q", got, row.now)
 					}
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 				}
 				synctest.Wait()
 				if got := log.list(); !reflect.DeepEqual(got, want) {

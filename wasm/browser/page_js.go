@@ -92,28 +92,3 @@ func Picture() []byte {
 	}
 	return []byte(script.Get("textContent").String())
 }
-
-// Stored returns what Store kept under the key, in this browser, for this origin; "" when there is nothing, or the browser
-// keeps nothing.
-func Stored(key string) (value string) {
-	defer forgive()
-	if v := js.Global().Get("localStorage").Call("getItem", key); v.Type() == js.TypeString {
-		return v.String()
-	}
-	return ""
-}
-
-// Store keeps the value under the key, where the browser lets us.
-func Store(key, value string) {
-	defer forgive()
-	js.Global().Get("localStorage").Call("setItem", key, value)
-}
-
-// forgive ends the panic of a JavaScript exception, or of a missing object: storage may be full, forbidden or not there.
-func forgive() {
-	switch e := recover().(type) {
-	case nil, js.Error, *js.ValueError:
-	default:
-		panic(e)
-	}
-}

@@ -96,24 +96,6 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-func TestStorage(t *testing.T) {
-	stub(t, "localStorage", script(t, `const m = new Map(); return {getItem: k => m.get(k) ?? null, setItem: (k, v) => m.set(k, v)}`))
-	Store("theme", "dark")
-	if got := Stored("theme") + Stored("other"); got != "dark" {
-		t.Errorf("got %q, want dark", got)
-	}
-	stub(t, "localStorage", script(t, `return {getItem() { throw new Error("denied") }, setItem() { throw new Error("full") }}`))
-	Store("theme", "dark")
-	if got := Stored("theme"); got != "" {
-		t.Errorf("got %q from a storage that throws", got)
-	}
-	stub(t, "localStorage", js.Undefined())
-	Store("theme", "dark")
-	if got := Stored("theme"); got != "" {
-		t.Errorf("got %q from no storage", got)
-	}
-}
-
 func TestDOM(t *testing.T) {
 	// Just enough of a page to see which calls come; that they do what they should is seen in a real browser.
 	page := script(t, `

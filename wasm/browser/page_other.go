@@ -19,9 +19,3 @@ func OnWake(func()) (remove func()) { return func() {} }
 
 // Picture returns nothing.
 func Picture() []byte { return nil }
-
-// Stored returns nothing.
-func Stored(string) string { return "" }
-
-// Store does nothing.
-func Store(key, value string) {}
