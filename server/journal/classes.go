@@ -8,10 +8,14 @@ import (
 )
 
 // Classes returns the classes that events may have which pass the filter, in the order of event.Classes. An engine need
-// not look at the others, and what it has trimmed of them is not missed by who asks with this filter.
+// not look at the others, and what it has trimmed of them is not missed by who asks with this filter. Of the filter that nothing passes
+// there are none.
 //
 // It rests on a type's class being that of its category, which no later version can change for what is recorded already.
 func Classes(f event.Filter) []event.Class {
+	if f.IsNone() {
+		return nil
+	}
 	if f.Types() == "" {
 		return event.Classes[:]
 	}

@@ -40,4 +40,7 @@ func TestClasses(t *testing.T) {
 			}
 		}
 	}
+	if got := Classes(event.None()); len(got) != 0 {
+		t.Errorf("nothing passes: got %v, want no class, so that nothing is read", got)
+	}
 }

@@ -28,8 +28,11 @@ const MaxPatterns = 100
 var ErrFilter = errors.New("bad filter")
 
 // ParseFilter reads two comma-separated lists of patterns, such as "web-*,db" and "server:*,metrics:cpu". White space
-// around a pattern is ignored, empty lists and "*" mean everything.
+// around a pattern is ignored, empty lists and "*" mean everything, and "/" for both lists nothing: see None.
 func ParseFilter(servers, types string) (Filter, error) {
+	if strings.TrimSpace(servers) == nothing && strings.TrimSpace(types) == nothing {
+		return None(), nil
+	}
 	s, err := patterns("servers", servers, checkServerPattern, partCovers)
 	if err != nil {
 		return Filter{}, err
@@ -43,6 +46,9 @@ func ParseFilter(servers, types string) (Filter, error) {
 
 // ForServer returns a filter of one exact server, whose id CheckServer accepts, with the types of f.
 func (f Filter) ForServer(id string) Filter {
+	if f.IsNone() {
+		return f
+	}
 	return Filter{servers: []string{id}, types: f.types}
 }
 
@@ -155,7 +161,7 @@ func matchPart(p, s string) bool {
 	if n := len(p); n > 0 && p[n-1] == '*' {
 		return strings.HasPrefix(s, p[:n-1])
 	}
-	return p == s
+	return p == s && p != nothing
 }
 
 // Exact returns the servers the filter names when all its server patterns are exact ids, and nil otherwise. It lets a

@@ -122,21 +122,22 @@ var rows = [...]row{
 	}, decodeErrorLine},
 	{"stream:sync", Control, "Begins every stream. What it promises follows it: the current picture or what was missed, and the heartbeat after that says that it is complete.", []Field{
 		{"mode", textField, "", "\"fresh\" or \"reset\": the current picture follows. \"resumed\": what was missed follows.", false},
-		{"place", placeField, "", "Live events follow this place. Missing where the record is empty.", true},
+		{"place", placeField, "", "Live events follow this place. Missing where the record holds nothing that this reader may see.", true},
 		{"after", placeField, "", "Where the client said it was.", true},
 		{"heartbeatMs", integerField, "milliseconds", "Time from one heartbeat to the next.", false},
 		{"serverTime", timeField, "", "The server's clock.", false},
 		{"version", textField, "", "The server's version.", true},
-		{"reason", textField, "", "Why a reset: \"epoch\" (the record began anew), \"ahead\" (it ends before the client's place) or \"unknown\" (the place is none of this server's making).", true},
+		{"reason", textField, "", "Why a reset: \"epoch\" (the record began anew), \"ahead\" (it ends before the client's place, as far as this reader may see it) or \"unknown\" (the place is none of this server's making).", true},
+		{"poll", boolField, "", "True where this answer ends when what it promised is out: there is no place free for a stream. stream:limit then says why and when to come again.", true},
 	}, decodeSync},
 	{"stream:heartbeat", Control, "Sent when all that Sync promised is out, and then every interval. Its place is up to where the stream is complete, so a client may resume from there.", []Field{
 		{"serverTime", timeField, "", "The server's clock.", false},
-		{"place", placeField, "", "Everything up to this place that passes the filter has been sent. Missing where the record is empty.", true},
+		{"place", placeField, "", "Everything up to this place that passes the filter has been sent. Missing where there is no such place.", true},
 	}, decodeHeartbeat},
 	{"stream:gap", Control, "Sent where events are missing from the stream that would otherwise be there, and says which and why.", []Field{
 		{"reason", textField, "", "\"trimmed\": no longer in the record. \"slow\": left out because this link is slower than the events.", false},
 		{"from", placeField, "", "The gap begins after this place.", true},
-		{"to", placeField, "", "The gap ends with this place.", true},
+		{"to", placeField, "", "The gap ends with this place. Missing where this reader may not know it: the gap then ends before the event that follows.", true},
 		{"classes", textsField, "", "Only events of these classes are missing.", true},
 		{"count", integerField, "events", "How many are missing, where that is known.", true},
 	}, decodeGap},
@@ -144,14 +145,17 @@ var rows = [...]row{
 		{"reason", textField, "", "Why: \"epoch\" or \"ahead\", as in stream:sync.", false},
 		{"place", placeField, "", "Where the stream was.", true},
 	}, decodeReset},
-	{"stream:limit", Control, "Sent when the stream is held to a bound: it goes on, and says what it will not do.", []Field{
-		{"reason", textField, "", "Which bound, as one word.", false},
+	{"stream:limit", Control, "The last event of an answer that could not become a stream, because as many are open as may be. It follows everything that was missed, or the current picture, so who comes again when it says has lost nothing: it polls.", []Field{
+		{"reason", textField, "", "Which bound: \"user\", \"address\" or \"all\".", false},
 		{"message", textField, "", "The same for people.", true},
 		{"max", numberField, "", "The bound as a number, where it has one.", true},
+		{"help", textField, "", "What to do about it, for people.", true},
+		{"retryMs", integerField, "milliseconds", "When to come again.", true},
+		{"place", placeField, "", "Everything up to this place that passes the filter has been sent, as in stream:heartbeat.", true},
 	}, decodeLimit},
 	{"stream:closing", Control, "The last event of a stream that the server ends.", []Field{
-		{"reason", textField, "", "Why: \"shutdown\" (the server ends), \"notReady\" (it still reads its record), \"maxAge\" (a stream lasts only so long), \"slow\" (this link is too slow for the events) or \"failed\" (something here failed).", false},
-		{"message", textField, "", "The same for people.", true},
+		{"reason", textField, "", "Why: \"shutdown\" (the server ends), \"notReady\" (it still reads its record), \"maxAge\" (a stream lasts only so long), \"slow\" (this link is too slow for the events), \"failed\" (something here failed), \"expired\" (the right to read has ended by time: sign in again), \"revoked\" (the right to read was taken away) or \"ended\" (its user, or who runs the server, ended it).", false},
+		{"message", textField, "", "The same for people, with what to do.", true},
 		{"retryMs", integerField, "milliseconds", "When to come back.", true},
 	}, decodeClosing},
 }
@@ -544,6 +548,8 @@ func decodeSync(data []byte) (v Sync, err error) {
 			m.word(&v.Version)
 		case "reason":
 			m.word(&v.Reason)
+		case "poll":
+			m.bool(&v.Poll)
 		}
 	}
 }
@@ -608,6 +614,12 @@ func decodeLimit(data []byte) (v Limit, err error) {
 			m.text(&v.Message)
 		case "max":
 			m.number(&v.Max)
+		case "help":
+			m.text(&v.Help)
+		case "retryMs":
+			m.int64(&v.RetryMs)
+		case "place":
+			m.place(&v.Place)
 		}
 	}
 }

@@ -16,8 +16,8 @@
 // # The file
 //
 // Buckets: "meta" (format, epoch, sequence, how far each class is trimmed), one for each class keyed by big-endian
-// sequence number, "kept" (states that outlived retention, being the latest of their type and server) and "seen" (the
-// publishers' ids of the dedup window). The file does not shrink: room that retention frees is used again.
+// sequence number, "kept" (states that outlived retention, being the latest of their type and server), "seen" (the
+// publishers' ids of the dedup window) and "notes". The file does not shrink: room that retention frees is used again.
 package bolt
 
 import (
@@ -66,6 +66,7 @@ type Log struct {
 
 	queue   queue
 	recent  recent
+	notes   notes
 	bytes   atomic.Int64 // of all events held
 	count   counters
 	closing chan struct{} // closed when Close is called

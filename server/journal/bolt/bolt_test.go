@@ -33,17 +33,23 @@ func TestLog(t *testing.T) {
 		{"FromDisk", 1}, // so that Tails find hardly anything in memory
 	} {
 		t.Run(engine.name, func(t *testing.T) {
-			journaltest.TestLog(t, func(t *testing.T) journaltest.Store {
-				dir := t.TempDir()
-				return func(t testing.TB, o journaltest.Options) journaltest.Log {
-					t.Helper()
-					if o.Retention.DedupWindow == 0 { // else the zero one would be the default
-						o.Retention.DedupWindow = journal.DefaultRetention.DedupWindow
-					}
-					return open(t, dir, bolt.Options{Retention: o.Retention, Now: o.Now, TailBytes: engine.tailBytes})
-				}
-			})
+			journaltest.TestLog(t, newStore(engine.tailBytes))
 		})
+	}
+}
+
+func TestNotes(t *testing.T) { journaltest.TestNotes(t, newStore(0)) }
+
+func newStore(tailBytes int) func(t *testing.T) journaltest.Store {
+	return func(t *testing.T) journaltest.Store {
+		dir := t.TempDir()
+		return func(t testing.TB, o journaltest.Options) journaltest.Log {
+			t.Helper()
+			if o.Retention.DedupWindow == 0 { // else the zero one would be the default
+				o.Retention.DedupWindow = journal.DefaultRetention.DedupWindow
+			}
+			return open(t, dir, bolt.Options{Retention: o.Retention, Now: o.Now, TailBytes: tailBytes})
+		}
 	}
 }
 

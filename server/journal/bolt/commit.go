@@ -83,6 +83,7 @@ func (l *Log) run() {
 		select {
 		case <-l.closing:
 			l.turnAway(trimmers)
+			l.notes.turnAway()
 			return
 		default:
 		}
@@ -91,6 +92,7 @@ func (l *Log) run() {
 			l.commit(group)
 			l.queue.gather(len(group))
 		}
+		noted := l.commitNotes()
 		trimmers = append(trimmers, wishes...)
 		if trimming = trimming || len(wishes) > 0 || l.overfull(); trimming {
 			more, err := l.trimStep()
@@ -105,7 +107,7 @@ func (l *Log) run() {
 				trimming, trimmers = false, nil
 			}
 		}
-		if len(group) > 0 || trimming {
+		if len(group) > 0 || noted || trimming {
 			continue
 		}
 		select {

@@ -139,6 +139,9 @@ var errFormat = errors.New("not a record that this telltale can read")
 // load reads what the file says of itself, and all its records once; a new file is given its buckets.
 func (l *Log) load(lost bool) (seq uint64, err error) {
 	err = l.db.View(func(tx *bbolt.Tx) (err error) {
+		if err := l.notes.load(tx); err != nil {
+			return err
+		}
 		seq, err = l.loadFrom(tx)
 		return err
 	})

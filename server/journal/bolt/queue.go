@@ -60,11 +60,16 @@ func (q *queue) put(w *waiter, trim chan error) bool {
 	if trim != nil {
 		q.trims = append(q.trims, trim)
 	}
+	q.rouse()
+	return true
+}
+
+// rouse makes the committer look for work.
+func (q *queue) rouse() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // take returns the next group, those that have not withdrawn, and all wishes to trim.

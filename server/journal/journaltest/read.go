@@ -115,7 +115,7 @@ var readTests = []test{
 		for _, row := range [][2]string{
 			{"", ""}, {"a", ""}, {"b*", ""}, {"a,c", ""}, {"nobody", ""},
 			{"", "server:*"}, {"", "metrics"}, {"", "metrics:cpu,logs:app"}, {"", "s*:online"}, {"", "*"}, {"", "m*:*"},
-			{"a", "logs:*"}, {"", "other:thing"}, {"", "nothing:known"},
+			{"a", "logs:*"}, {"", "other:thing"}, {"", "nothing:known"}, {"/", "/"}, // the last is event.None
 		} {
 			f := b.filter(row[0], row[1])
 			var want []event.Event
