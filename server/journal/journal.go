@@ -115,6 +115,14 @@ var (
 	ErrGone = errors.New("place no longer held")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("journal closed")
+	// ErrUnavailable means that the record can't be reached, or takes nothing at present, such as when its store is away or
+	// full. Of an Append it says that nothing was recorded and nothing will be. The same call may well succeed later.
+	ErrUnavailable = errors.New("record not available")
+	// ErrUnsettled is returned by an Append whose store, in another process, was given the events and did not answer in time:
+	// it is open whether they are recorded. All or none of them are, and it is settled which by the time a later Append of the
+	// same Log has returned without an error: they are never recorded after that. Who repeats events that have Keys gets the
+	// receipts of the first ones, or records them.
+	ErrUnsettled = errors.New("open whether the events are recorded")
 )
 
 // GoneReason says why a place is not held.

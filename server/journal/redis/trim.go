@@ -1,0 +1,104 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// trimEvery is how often an instance looks at ages. All do, for the first one that comes leaves nothing for the others and a look
+// costs next to nothing; with three, ages are looked at three times as often.
+const trimEvery = 20 * time.Second
+
+// maxTrim bounds the events one run of the script takes out, for publishers wait meanwhile: about a millisecond.
+const maxTrim = 1000
+
+// Trim applies the retention now instead of within half a minute, and returns when nothing is left to trim.
+func (l *Log) Trim(ctx context.Context) error {
+	for {
+		more := false
+		err := l.ask(ctx, func(ctx context.Context) (err error) {
+			more, err = l.trimSome(ctx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("journal: trim: %w", err)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+func (l *Log) trimSome(ctx context.Context) (more bool, err error) {
+	args := []any{l.now().UnixMilli(), l.retention.DedupWindow.Milliseconds(), maxTrim}
+	for _, class := range event.Classes {
+		limit := l.retention.For(class)
+		args = append(args, limit.Age.Milliseconds(), limit.Bytes)
+	}
+	answer, err := trimScript.Run(ctx, l.client, l.keys, args...).Result()
+	if err != nil {
+		return false, err
+	}
+	got := texts(answer)
+	if len(got) != 1+len(event.Classes) {
+		return false, errAnswer
+	}
+	newest := uint64(0)
+	for _, s := range got[1:] {
+		n, err := number(s)
+		if err != nil {
+			return false, err
+		}
+		newest = max(newest, n)
+	}
+	_, to := l.ring.at()
+	l.ring.forget(min(newest, to))
+	return got[0] != "0", nil
+}
+
+// limits returns the most bytes of each class.
+func (l *Log) limits() (out [len(event.Classes)]int64) {
+	for i, class := range event.Classes {
+		out[i] = l.retention.For(class).Bytes
+	}
+	return out
+}
+
+// wantTrim says that some class holds more than it may.
+func (l *Log) wantTrim() {
+	select {
+	case l.over <- struct{}{}:
+	default:
+	}
+}
+
+// keepTrimmed trims now and then until Close.
+func (l *Log) keepTrimmed() {
+	failing := false
+	next := time.NewTimer(rand.N(trimEvery)) // so that instances take turns
+	defer next.Stop()
+	for {
+		select {
+		case <-next.C:
+		case <-l.over:
+		case <-l.closing:
+			return
+		}
+		err := l.Trim(context.Background())
+		known := err == nil || errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrUnavailable)
+		if !known && !failing {
+			l.logger.Error("The record could not be trimmed, it will be tried again.", "err", err)
+		}
+		failing = !known
+		if err != nil {
+			l.pause(context.Background(), time.Second) // and not at once with the next wish
+		}
+		next.Reset(trimEvery)
+	}
+}
