@@ -125,7 +125,7 @@ func (c *Cursor) Return(b *Batch, n int) (rest []byte) {
 		if c.block = b.first + uint64(i); n == 0 {
 			return nil
 		}
-		c.block, c.at = c.block+1, b.places[i]
+		c.block, c.at, c.seen = c.block+1, b.places[i], max(c.seen, b.places[i])
 		return p[n:]
 	}
 	if was == inZip { // it went over behind these bytes

@@ -13,7 +13,9 @@ import (
 
 // GapError tells that retention has trimmed some of what a cursor was yet to hand out. What is left follows.
 type GapError struct {
-	From, To event.ID      // events after From, up to and including To
+	// Events after From, up to and including To. For a reader who is restricted From is the last place that he knows, and To is zero: it might
+	// be that of an event he may not see. His gap ends before the event that follows.
+	From, To event.ID
 	Classes  []event.Class // of these classes
 }
 
@@ -152,18 +154,29 @@ func (c *Cursor) turn(p *page) error {
 
 // gap returns a *GapError when something was trimmed that might have passed and was not told before.
 func (c *Cursor) gap(t journal.Trimmed) error {
-	passing := journal.Classes(c.feed.filter)
-	classes := slices.DeleteFunc(slices.Clone(t.Classes), func(cl event.Class) bool {
-		old := slices.Contains(c.told.Classes, cl) && t.To.Seq <= c.told.To.Seq
-		return old || !slices.Contains(passing, cl)
-	})
-	if t.IsZero() || len(classes) == 0 {
+	if t.IsZero() {
 		return nil
 	}
-	if t.To.Seq > c.told.To.Seq {
-		c.told = t
+	var told journal.Trimmed
+	if c.told != nil {
+		told = *c.told
+	}
+	passing := journal.Classes(c.feed.filter)
+	classes := slices.DeleteFunc(slices.Clone(t.Classes), func(cl event.Class) bool {
+		old := slices.Contains(told.Classes, cl) && t.To.Seq <= told.To.Seq
+		return old || !slices.Contains(passing, cl)
+	})
+	if len(classes) == 0 {
+		return nil
+	}
+	if t.To.Seq > told.To.Seq {
+		told = t
 	} else {
-		c.told.Classes = append(slices.Clone(c.told.Classes), classes...)
+		told.Classes = append(slices.Clone(told.Classes), classes...)
+	}
+	c.told = &told
+	if c.veiled {
+		return &GapError{From: c.life.id(c.saw()), Classes: classes}
 	}
 	return &GapError{From: t.From, To: t.To, Classes: classes}
 }

@@ -12,16 +12,21 @@ import (
 
 // Cursor is one subscriber: a place in shared bytes. It must not be used by two goroutines at once.
 type Cursor struct {
-	hub   *Hub
-	life  *life
-	feed  *feed
-	start Start
+	hub  *Hub
+	life *life
+	feed *feed
 	stand
-	told  journal.Trimmed
-	own   *Batch // of Next and TryNext; nil before the first
-	done  bool
-	gzip  bool   // wants the feed's compressed blocks where they can be had
-	block uint64 // inZip: number of the next block
+	after  event.ID // what Start says: the place asked for,
+	from   uint64   // the place where the cursor has caught up, as it is told,
+	begun  uint8    // how, in modes,
+	why    uint8    // and why, in whys
+	done   bool
+	gzip   bool             // wants the feed's compressed blocks where they can be had
+	veiled bool             // Subscription.Restricted
+	goal   uint64           // caught up when at is there
+	told   *journal.Trimmed // nil: nothing
+	own    *Batch           // of Next and TryNext; nil before the first
+	block  uint64           // inZip: number of the next block
 }
 
 // stand is where a cursor stands; all that handing out changes.
@@ -30,13 +35,18 @@ type stand struct {
 	source *chunk   // what is handed out, from off on: part of the feed, or a chunk beside it (picture or page)
 	off    int      // always between two frames
 	then   position // inPicture: where to go on in the feed
-	skip   uint64   // inFeed: frames up to this place are passed over, as they were handed out before we joined
+	// skip: inFeed, frames up to this place are passed over, as they were handed out before we joined. InPage it is the newest place that
+	// was told to be left out, zero where nothing was.
+	skip uint64
 	// at: every event up to this place that passes has been handed out, apart from what source and off add to it.
 	// inPicture it is the picture's place, not reached until the picture is out.
 	at uint64
 	// until is the place that the page reaches inPage. InFeed it is the place up to which a reader of compressed bytes takes
 	// plain ones, as the next block begins there; zero: not yet known.
 	until uint64
+	// seen is the newest place that the reader knows, apart from what source and off add to it: of an event that was handed out, or the
+	// one it came with.
+	seen uint64
 }
 
 // mode is where the next bytes come from.
@@ -51,7 +61,15 @@ const (
 )
 
 // Start says how the stream starts.
-func (c *Cursor) Start() Start { return c.start }
+func (c *Cursor) Start() Start {
+	return Start{Mode: modes[c.begun], Place: c.life.id(c.from), After: c.after, Reason: whys[c.why]}
+}
+
+// What Start says, short: idle cursors are many.
+var (
+	modes = [...]Mode{Fresh, Resumed, Reset}
+	whys  = [...]journal.GoneReason{"", journal.GoneEpoch, journal.GoneAhead}
+)
 
 // Next returns the next wire bytes: first the picture or what was missed, then what is live, whole frames in order, none
 // twice. It waits until there are some. All that is at hand is returned together, up to limit bytes, or one frame if that
@@ -117,6 +135,7 @@ func (c *Cursor) step() bool {
 		c.fallBehind()
 		return true
 	}
+	c.seen = c.saw()
 	c.source, c.off = next, 0
 	return true
 }
@@ -126,6 +145,7 @@ func (c *Cursor) settle() {
 	if c.mode != inPicture && c.mode != inPage || c.off < len(c.source.buf) {
 		return
 	}
+	c.seen = max(c.seen, lastSeq(c.source.buf), c.skip)
 	if c.mode == inPicture {
 		c.mode, c.source, c.off, c.then = inFeed, c.then.chunk, c.then.off, position{}
 		if c.feed.every > 0 {
@@ -133,13 +153,21 @@ func (c *Cursor) settle() {
 		}
 		return
 	}
-	c.mode, c.source, c.off, c.at, c.until = behind, nil, 0, c.until, 0
+	c.mode, c.source, c.off, c.at, c.until, c.skip = behind, nil, 0, c.until, 0, 0
 }
 
 // fallBehind leaves the feed, which has evicted what follows.
 func (c *Cursor) fallBehind() {
-	c.at = c.reached()
+	c.at, c.seen = c.reached(), c.saw()
 	c.mode, c.source, c.off, c.skip, c.until = behind, nil, 0, 0, 0
+}
+
+// saw returns the newest place that the reader knows.
+func (c *Cursor) saw() uint64 {
+	if (c.mode == inFeed || c.mode == inPage) && c.off > 0 {
+		return max(c.seen, lastSeq(c.source.buf[:c.off]))
+	}
+	return c.seen
 }
 
 // reached returns up to where everything that passes was handed out, as far as the source itself shows.
@@ -176,34 +204,49 @@ func (c *Cursor) Wake() <-chan struct{} {
 	return w.c
 }
 
-// Place returns the place up to which this stream is complete: every event up to it that passes the filter, of those
+// Place returns a place up to which this stream is complete: every event up to it that passes the filter, of those
 // the stream owes its reader, has been returned by Next or TryNext. It never goes down. It may be ahead of the last
 // event handed out, as events that don't pass count too; so a reader who comes back with this place has missed nothing,
 // gets nothing twice, and a filter under which little passes costs no long search. It is zero until the picture is out, and in an
 // empty log.
 //
+// For a reader who is restricted it is the place of the last event handed out, or the one he came with, and zero before there is either:
+// other events do not count, so that it tells nothing of them. It still never goes down.
+func (c *Cursor) Place() event.ID {
+	switch {
+	case c.mode == inPicture:
+		return event.ID{}
+	case c.veiled:
+		return c.life.id(c.saw())
+	}
+	return c.life.id(c.complete())
+}
+
+// complete returns the place that Place speaks of, whoever reads.
+//
 // Why it is exact while others publish: the hub stores the life's place after it has published everything up to there.
 // Here that place is read first and the feed's end after it. If then nothing is left to hand out, what was published up
 // to the place is out; events published in between only make that an understatement, which the next call mends.
-func (c *Cursor) Place() event.ID {
+func (c *Cursor) complete() uint64 {
 	if c.mode == inPicture {
-		return event.ID{}
+		return 0
 	}
 	place := c.feed.complete(c.life)
 	if c.drained() {
 		c.at = max(c.at, place) // remembered, since the feed may go on before the next call
 	}
-	return c.life.id(c.reached())
+	return c.reached()
 }
 
 // CaughtUp reports that all up to Start().Place has been handed out: the picture, or what was missed. What follows is live.
 func (c *Cursor) CaughtUp() bool {
-	return c.mode != inPicture && c.Place().Seq >= c.start.Place.Seq
+	return c.mode != inPicture && c.complete() >= c.goal
 }
 
-// Lag returns by how many places of the log the stream is behind what the hub has handed out, those that don't pass included.
+// Lag returns by how many places of the log the stream is behind what the hub has handed out, those that don't pass included. It is for
+// who runs the server, not for readers.
 func (c *Cursor) Lag() uint64 {
-	at := c.Place().Seq
+	at := c.complete()
 	return max(c.life.place.Load(), at) - at
 }
 
@@ -227,17 +270,21 @@ func (c *Cursor) Filter() event.Filter { return c.feed.filter }
 // Every returns the time in which one sample of each type and server is handed out; zero: all are.
 func (c *Cursor) Every() time.Duration { return c.feed.every }
 
+// Restricted reports whether the cursor's reader is: see [Subscription].
+func (c *Cursor) Restricted() bool { return c.veiled }
+
 // Close gives the cursor's share of its feed back. Place goes on saying how far it came. A second Close does nothing.
 func (c *Cursor) Close() {
 	if c.done {
 		return
 	}
-	c.Place()
+	c.complete()
 	if c.mode == inZip {
 		c.feed.zip.leave()
 	}
 	if c.mode != inPicture {
-		c.at, c.mode = c.reached(), behind
+		c.at, c.seen = c.reached(), c.saw()
+		c.mode = behind
 	}
 	c.done = true
 	c.source, c.then, c.own = nil, position{}, nil

@@ -19,6 +19,25 @@
 // Those who take compressed bytes share them as the others share the plain ones: see [Cursor.Deflate]. They are made by the first who
 // looks, so they cost nothing where nobody wants them, and publishing never waits for them.
 //
+// # Who may not see everything
+//
+// Events have places in one sequence, so a place that is newer than what a reader has seen tells him that something happened which he
+// may not see, and how much. For a [Subscription] that is Restricted therefore no place is ever named but that of an event which passes the filter,
+// or the one he came with: not in [Start], [Cursor.Place], a [*GapError] or [Skipped]. Whether a place he names is ahead of the log is answered
+// by what passes as well: he resumes after a place up to which something passed, or of an event that he may see, and begins anew with any
+// other, as if the log ended with the last event he may see. So guessing finds no other event. He is woken by what passes and by nothing else.
+//
+// Such a reader comes back with the place of the last event he saw, however much has happened since. Each feed knows up to where
+// nothing more passes, also from the picture where the feed is new, so that he joins it without a search, unless something may
+// have been trimmed since that nobody saw.
+//
+// What he can still infer: the distance between the places of two events that he may see is how many of all were recorded between them. Places are
+// shared by all readers, so that identical filters share their bytes and any reader can resume anywhere; to hide the distance
+// would take a numbering for each filter, kept for as long as the record. A publisher who may read learns the present place from his own
+// events' receipts. That something of his own is trimmed tells, where retention is by bytes, that others filled the record; that a
+// trimmed stretch is announced does not mean that any of it was his. And a resume from a place long ago takes longer the more of
+// everything there is to look through.
+//
 // # Concurrency
 //
 // One goroutine, in [Hub.Run], writes all feeds, and a second one shows what some of them show later (see pacing in rate.go); they

@@ -17,7 +17,7 @@ const firstChunk = 4 << 10
 // A chunk is a stretch of wire bytes: whole frames in order. It has one writer and any number of readers, who take no lock:
 // bytes before n are final, those behind it are the writer's. It is sealed, its n final, before its next is set.
 type chunk struct {
-	base  uint64 // every event up to this place that passes stands in an earlier chunk
+	base  uint64 // every event up to this place that passes stands in an earlier chunk, or came before the feed
 	start int64  // bytes in earlier chunks of the feed
 	buf   []byte
 	n     atomic.Int64
@@ -47,6 +47,7 @@ type feed struct {
 	bells   atomic.Pointer[[]*bell] // who else is told; nil when nobody is
 	written atomic.Int64            // bytes published
 	zip     zip
+	passed  atomic.Uint64 // the newest place that passes, of what is shown and, as far as the picture knows, of what came before the feed
 	owed    atomic.Uint64 // the first place that passes and is not shown yet; zero: none; see complete
 
 	snap struct {
@@ -59,6 +60,8 @@ type feed struct {
 	chunks []*chunk // never empty
 	end    int      // bytes written to the last chunk, published or not
 	held   int      // bytes in chunks
+	upto   uint64   // no event after this place passes but those that are yet to be written; at least the newest that was
+	last   uint64   // the newest place that passes, shown or not
 	dirty  bool     // written since the last publish
 	refs   int      // cursors
 	idle   time.Time
@@ -80,9 +83,11 @@ var alreadyClosed = func() chan struct{} {
 	return c
 }()
 
-func newFeed(f event.Filter, place uint64) *feed {
-	fd := &feed{filter: f, chunks: []*chunk{{base: place}}}
-	fd.base.Store(place)
+// newFeed returns a feed for what comes after the present place. No event after upto and up to there passes; last is the newest that does.
+func newFeed(f event.Filter, upto, last uint64) *feed {
+	fd := &feed{filter: f, chunks: []*chunk{{base: upto}}, upto: upto, last: last}
+	fd.base.Store(upto)
+	fd.passed.Store(last)
 	return fd
 }
 
@@ -91,7 +96,7 @@ func (f *feed) add(seq uint64, frame []byte, chunkBytes int) {
 	last := f.chunks[len(f.chunks)-1]
 	if f.end+len(frame) > len(last.buf) {
 		size := min(max(2*len(last.buf), firstChunk), chunkBytes)
-		next := &chunk{base: seq - 1, start: last.start + int64(f.end), buf: make([]byte, max(size, len(frame)))}
+		next := &chunk{base: f.upto, start: last.start + int64(f.end), buf: make([]byte, max(size, len(frame)))}
 		last.n.Store(int64(f.end))
 		last.next.Store(next)
 		f.chunks = append(f.chunks, next)
@@ -99,6 +104,7 @@ func (f *feed) add(seq uint64, frame []byte, chunkBytes int) {
 		last = next
 	}
 	f.end += copy(last.buf[f.end:], frame)
+	f.upto, f.last = seq, seq
 	f.held += len(frame)
 }
 
@@ -108,6 +114,7 @@ func (f *feed) publish(limit int) {
 	last := f.chunks[len(f.chunks)-1]
 	last.n.Store(int64(f.end))
 	f.written.Store(last.start + int64(f.end))
+	f.passed.Store(f.last)
 	f.evict(limit)
 }
 
@@ -127,6 +134,7 @@ func (f *feed) evict(limit int) {
 func (f *feed) sever(seq uint64) {
 	next := &chunk{base: seq - 1, start: f.chunks[len(f.chunks)-1].start + int64(f.end)}
 	f.base.Store(next.base)
+	f.upto = next.base
 	for i, c := range f.chunks {
 		if i == len(f.chunks)-1 {
 			c.n.Store(int64(f.end))

@@ -109,9 +109,11 @@ type life struct {
 
 	// Guarded by Hub.mu.
 	picture *picture
-	feeds   map[string]*feed   // by Filter.Key
-	named   map[string][]*feed // by server, those whose filter names its servers
-	wide    []*feed            // the others
+	// hole: of events up to this place some may have been trimmed before the picture saw them.
+	hole  uint64
+	feeds map[string]*feed   // by Filter.Key
+	named map[string][]*feed // by server, those whose filter names its servers
+	wide  []*feed            // the others
 }
 
 func (l *life) id(seq uint64) event.ID {
@@ -154,6 +156,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	return err
 }
 
+// lasted is how long a life has to have lasted to be none of those that never began: a store that is emptied now and then is no
+// failure of the log.
+const lasted = time.Second
+
 // errAnew is what the loop's Tail ends with when an event can't follow the last one in this life.
 var errAnew = errors.New("the log began anew")
 
@@ -161,16 +167,28 @@ func (h *Hub) run(ctx context.Context) error {
 	idle := 0 // lives in a row that ended before they brought an event
 	for {
 		l, err := h.begin(ctx)
+		if errors.Is(err, journal.ErrUnavailable) { // a store that is away comes back; the log itself waits a while before it says so
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		}
 		if err != nil && !errors.Is(err, journal.ErrGone) {
 			return fmt.Errorf("hub: read the record: %w", err)
 		}
 		if err == nil {
+			began := time.Now()
 			err = h.log.Tail(ctx, l.id(l.place.Load()), func(batch []event.Event) error {
 				idle = 0
 				return h.apply(l, batch)
 			})
 			if !errors.Is(err, journal.ErrGone) && !errors.Is(err, errAnew) {
 				return fmt.Errorf("hub: tail the record: %w", err)
+			}
+			if time.Since(began) > lasted {
+				idle = 0
 			}
 		}
 		if idle++; idle > 3 {
@@ -211,6 +229,14 @@ func (h *Hub) begin(ctx context.Context) (*life, error) {
 		l.epoch = q.After.Epoch
 	}
 	l.place.Store(q.After.Seq)
+	if !q.After.IsZero() {
+		// What was trimmed before it was read, to the end of reading.
+		page, err := h.log.Read(ctx, journal.Query{After: l.id(1), Limit: 1, AcrossTrimmed: true})
+		if err != nil {
+			return nil, err
+		}
+		l.hole = min(max(page.Trimmed.To.Seq, 1), q.After.Seq)
+	}
 
 	h.mu.Lock()
 	h.life = l
@@ -273,6 +299,7 @@ func (h *Hub) applyPart(l *life, part []event.Event) (err error) {
 		}
 		if e.ID.Seq != place+1 {
 			// Retention took events that the loop had not seen: places rise by one.
+			l.hole = e.ID.Seq - 1
 			for _, f := range l.feeds {
 				h.mark(f)
 				f.sever(e.ID.Seq)

@@ -52,6 +52,7 @@ type picture struct {
 	byAge      *list.List // of *server, the one longest silent first
 	maxServers int
 	lines      int
+	forgot     uint64 // the newest place of all that was forgotten
 }
 
 type server struct {
@@ -81,7 +82,7 @@ func (p *picture) fold(e event.Event, frame []byte) {
 	s := p.server(e.Server)
 	t := s.types[e.Type]
 	if t == nil {
-		t = s.add(e)
+		t = s.add(e, p)
 	}
 	frame = bytes.Clone(frame)
 	head := bytes.Index(frame, dataField) + len(dataField)
@@ -112,6 +113,9 @@ func (p *picture) server(id string) *server {
 	if len(p.servers) >= p.maxServers {
 		old := p.byAge.Remove(p.byAge.Front()).(*server)
 		delete(p.servers, old.id)
+		for _, t := range old.types {
+			p.forgot = max(p.forgot, t.seq())
+		}
 	}
 	s = &server{id: strings.Clone(id), types: make(map[string]*latest)}
 	s.age = p.byAge.PushBack(s)
@@ -119,7 +123,7 @@ func (p *picture) server(id string) *server {
 	return s
 }
 
-func (s *server) add(e event.Event) *latest {
+func (s *server) add(e event.Event, p *picture) *latest {
 	t := &latest{typ: strings.Clone(e.Type), line: e.Class() == event.Line, given: isGiven(e.Type)}
 	if t.given {
 		if s.given++; s.given > givenTypes {
@@ -130,11 +134,42 @@ func (s *server) add(e event.Event) *latest {
 					oldest = o
 				}
 			}
+			p.forgot = max(p.forgot, oldest.seq())
 			delete(s.types, oldest.typ)
 		}
 	}
 	s.types[t.typ] = t
 	return t
+}
+
+// passed returns the newest place that passes the filter, of what is not forgotten.
+func (p *picture) passed(f event.Filter) (place uint64) {
+	each := func(s *server) {
+		for _, t := range s.types {
+			if seq := t.seq(); seq > place && f.MatchType(t.typ) {
+				place = seq
+			}
+		}
+	}
+	p.each(f, each)
+	return place
+}
+
+// each calls fn with the servers that could pass the filter.
+func (p *picture) each(f event.Filter, fn func(*server)) {
+	if named := f.Exact(); named != nil {
+		for _, id := range named {
+			if s := p.servers[id]; s != nil {
+				fn(s)
+			}
+		}
+		return
+	}
+	for _, s := range p.servers {
+		if f.MatchServer(s.id) {
+			fn(s)
+		}
+	}
 }
 
 // collect returns what newcomers with the filter are shown, in no order and some of it twice: inOrder mends that, without
@@ -162,19 +197,7 @@ func (p *picture) collect(f event.Filter) []entry {
 			out = append(out, *e)
 		}
 	}
-	if named := f.Exact(); named != nil {
-		for _, id := range named {
-			if s := p.servers[id]; s != nil {
-				each(s)
-			}
-		}
-	} else {
-		for _, s := range p.servers {
-			if f.MatchServer(s.id) {
-				each(s)
-			}
-		}
-	}
+	p.each(f, each)
 	for _, e := range lines.all() {
 		out = append(out, *e)
 	}

@@ -2,7 +2,9 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -43,16 +45,49 @@ func (h *Hub) Subscribe(ctx context.Context, f event.Filter, after event.ID) (*C
 // waits. Of what is read from the record, as after a resume, the newest sample of each such time, by the samples' own clock, is
 // handed out. Zero is Subscribe; all who ask for the same share their bytes.
 func (h *Hub) SubscribeEvery(ctx context.Context, f event.Filter, every time.Duration, after event.ID) (*Cursor, error) {
-	l, fd, err := h.feedFor(f, max(every, 0))
+	return h.Open(ctx, Subscription{Filter: f, Every: every, After: after})
+}
+
+// Subscription says what a reader wants of [Hub.Open].
+type Subscription struct {
+	Filter event.Filter
+	Every  time.Duration // see SubscribeEvery
+	After  event.ID      // see Subscribe
+	// Restricted says that the filter is narrowed to what the reader may see: nothing that the cursor says tells of other events. See
+	// "Who may not see everything" at the top of this package.
+	Restricted bool
+	// See is what a restricted reader may see altogether, of which Filter is a part: he may come with the place of any event that passes
+	// it, such as that of a wider picture. Zero: Filter.
+	See event.Filter
+}
+
+// Open is SubscribeEvery for any reader. For one who is restricted it reads the record where he comes with a place that is newer than
+// what the hub knows to pass.
+func (h *Hub) Open(ctx context.Context, s Subscription) (*Cursor, error) {
+	l, fd, err := h.feedFor(s.Filter, max(s.Every, 0))
 	if err != nil {
 		return nil, err
 	}
-	c := &Cursor{hub: h, life: l, feed: fd, start: Start{Mode: Resumed, After: after}}
-	switch {
+	c := &Cursor{hub: h, life: l, feed: fd, veiled: s.Restricted}
+	mode, why := Resumed, journal.GoneReason("")
+	switch after := s.After; {
 	case after.IsZero():
-		c.start.Mode = Fresh
+		mode = Fresh
 	case after.Epoch != l.epoch:
-		c.start.Mode, c.start.Reason = Reset, journal.GoneEpoch
+		mode, why = Reset, journal.GoneEpoch
+	case s.Restricted && after.Seq > fd.passed.Load():
+		see := s.See
+		if see.IsZero() {
+			see = s.Filter
+		}
+		known, err := h.known(ctx, after, see)
+		if err != nil {
+			c.Close()
+			return nil, fmt.Errorf("hub: subscribe: %w", err)
+		}
+		if !known {
+			mode, why = Reset, journal.GoneAhead
+		}
 	case after.Seq > l.place.Load():
 		b, err := h.log.Bounds(ctx)
 		if err != nil {
@@ -60,22 +95,47 @@ func (h *Hub) SubscribeEvery(ctx context.Context, f event.Filter, every time.Dur
 			return nil, fmt.Errorf("hub: subscribe: %w", err)
 		}
 		if after.Epoch != b.Epoch || after.Seq > b.Head.Seq {
-			c.start.Mode, c.start.Reason = Reset, journal.GoneAhead
+			mode, why = Reset, journal.GoneAhead
 		}
 	}
-	if c.start.Mode == Resumed {
-		c.start.Place = l.id(max(fd.complete(l), after.Seq))
-		c.at = after.Seq
+	c.after = s.After
+	c.begun, c.why = uint8(slices.Index(modes[:], mode)), uint8(slices.Index(whys[:], why))
+	if mode == Resumed {
+		c.at, c.seen = s.After.Seq, s.After.Seq
+		c.goal = max(fd.complete(l), c.at)
 		c.mode = behind
 		c.join()
+		c.from = c.goal
+		if c.veiled {
+			c.from = max(fd.passed.Load(), c.at)
+		}
 		return c, nil
 	}
-	s := h.snapshot(l, fd)
-	c.start.Place = l.id(s.place)
-	c.at = s.place
-	c.mode, c.source, c.then = inPicture, &s.body, s.then
+	snap := h.snapshot(l, fd)
+	c.goal, c.from = snap.place, snap.place
+	if c.veiled {
+		c.from = lastSeq(snap.body.buf)
+	}
+	c.at = snap.place
+	c.mode, c.source, c.then = inPicture, &snap.body, snap.then
 	c.settle()
 	return c, nil
+}
+
+// known reports whether the record holds an event at the place, and it passes.
+func (h *Hub) known(ctx context.Context, place event.ID, f event.Filter) (bool, error) {
+	if place.Seq == math.MaxUint64 {
+		return false, nil
+	}
+	q := journal.Query{Before: event.ID{Epoch: place.Epoch, Seq: place.Seq + 1}, Filter: f, Limit: 1, AcrossTrimmed: true}
+	if place.Seq > 1 {
+		q.After = event.ID{Epoch: place.Epoch, Seq: place.Seq - 1}
+	}
+	page, err := h.log.Read(ctx, q)
+	if errors.Is(err, journal.ErrGone) {
+		return false, nil
+	}
+	return len(page.Events) > 0 && page.Events[0].ID == place, err
 }
 
 // feedFor returns the feed of the filter, made if need be, with one reference more.
@@ -85,7 +145,46 @@ func (h *Hub) feedFor(f event.Filter, every time.Duration) (*life, *feed, error)
 		key += "\n" + every.String()
 	}
 	h.mu.Lock()
+	l, fd, err := h.feed(key)
+	h.mu.Unlock()
+	if fd != nil || err != nil {
+		return l, fd, err
+	}
+	h.gather.Lock()
+	defer h.gather.Unlock()
+	h.mu.Lock()
 	defer h.mu.Unlock()
+	if l, fd, err = h.feed(key); fd != nil || err != nil {
+		return l, fd, err
+	}
+	// What came before is in the picture, but for what that has forgotten or never saw. So a reader who comes back to a filter under
+	// which nothing passed for long has nothing to search.
+	last := l.place.Load()
+	upto := last
+	if !f.IsZero() {
+		last = l.picture.passed(f)
+		upto = max(last, l.picture.forgot, l.hole)
+	}
+	fd = newFeed(f, upto, last)
+	if fd.every = every; every > 0 {
+		fd.pacing = newPacing(max(every, h.o.Window), true)
+	} else if h.o.Window > 0 {
+		fd.pacing = newPacing(h.o.Window, false)
+	}
+	fd.refs = 1
+	l.feeds[key] = fd
+	if named := f.Exact(); named != nil {
+		for _, server := range named {
+			l.named[server] = append(l.named[server], fd)
+		}
+	} else {
+		l.wide = append(l.wide, fd)
+	}
+	return l, fd, nil
+}
+
+// feed returns the feed, with one reference more, nil if there is none. h.mu is held.
+func (h *Hub) feed(key string) (*life, *feed, error) {
 	l := h.life
 	switch {
 	case h.closed:
@@ -94,23 +193,9 @@ func (h *Hub) feedFor(f event.Filter, every time.Duration) (*life, *feed, error)
 		return nil, nil, ErrNotReady
 	}
 	fd := l.feeds[key]
-	if fd == nil {
-		fd = newFeed(f, l.place.Load())
-		if fd.every = every; every > 0 {
-			fd.pacing = newPacing(max(every, h.o.Window), true)
-		} else if h.o.Window > 0 {
-			fd.pacing = newPacing(h.o.Window, false)
-		}
-		l.feeds[key] = fd
-		if named := f.Exact(); named != nil {
-			for _, server := range named {
-				l.named[server] = append(l.named[server], fd)
-			}
-		} else {
-			l.wide = append(l.wide, fd)
-		}
+	if fd != nil {
+		fd.refs++
 	}
-	fd.refs++
 	return l, fd, nil
 }
 

@@ -15,7 +15,8 @@ const (
 	thinEvents = 50_000
 )
 
-// Skipped says what Thin left out: Count events of the Classes, after From up to and including To.
+// Skipped says what Thin left out: Count events of the Classes, after From up to and including To. For a reader who is restricted both
+// are places that he knows, or of events that he was to have.
 type Skipped struct {
 	From, To event.ID
 	Classes  []event.Class
@@ -39,6 +40,7 @@ func (c *Cursor) Thin(ctx context.Context) (Skipped, error) {
 		c.feed.zip.leave()
 	}
 	c.fallBehind()
+	before, known := c.seen, c.seen
 	select {
 	case c.hub.readers <- struct{}{}:
 		defer func() { <-c.hub.readers }()
@@ -65,6 +67,7 @@ func (c *Cursor) Thin(ctx context.Context) (Skipped, error) {
 		}
 		for _, e := range got.Events {
 			s.add(e)
+			known = max(known, e.ID.Seq)
 		}
 		seen += len(got.Events) + 1
 		if at == got.Next.Seq {
@@ -75,8 +78,11 @@ func (c *Cursor) Thin(ctx context.Context) (Skipped, error) {
 	p := new(page)
 	p.base, p.until = from, at
 	p.set(s.frames())
-	c.mode, c.source, c.off, c.until = inPage, &p.chunk, 0, p.until
+	c.mode, c.source, c.off, c.until, c.skip = inPage, &p.chunk, 0, p.until, known
 	c.settle()
+	if c.veiled {
+		from, at = before, known
+	}
 	skipped := Skipped{From: c.life.id(from), To: c.life.id(at), Count: s.left[event.Sample] + s.left[event.Line]}
 	for _, class := range event.Classes {
 		if s.left[class] > 0 {

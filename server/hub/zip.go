@@ -140,9 +140,14 @@ func (c *Cursor) enterZip() bool {
 	} else if z.advance(c.hub.o.FeedBytes / 4); z.from.chunk == nil {
 		return false // evicted, as we are about to see
 	}
+	final := c.source.bytes()
+	next := uint64(0) // the frame that the cursor hands out next, if it is in this chunk
+	if c.off < len(final) {
+		next = seqOf(final[c.off:])
+	}
 	n := z.first
 	for _, b := range z.blocks {
-		if b.from > at {
+		if b.from > at && b.head != next { // with nothing in between it is all the same
 			c.until = b.from
 			return false
 		}
@@ -151,7 +156,7 @@ func (c *Cursor) enterZip() bool {
 		}
 		n++
 	}
-	if n == z.end() {
+	if n == z.end() && z.from != (position{c.source, c.off}) {
 		switch final := z.from.chunk.bytes(); {
 		case at < z.place: // within the newest block
 			c.until = z.place
@@ -165,6 +170,7 @@ func (c *Cursor) enterZip() bool {
 		}
 	}
 	z.users++
+	c.seen = c.saw()
 	c.at, c.block = at, n
 	c.mode, c.source, c.off, c.until = inZip, nil, 0, 0
 	return true
@@ -197,6 +203,7 @@ func (c *Cursor) fillZip(b *Batch, limit int) {
 		limit -= len(next.b)
 		c.block++
 		c.at = next.to
+		c.seen = max(c.seen, next.to)
 	}
 	b.More = !z.atEnd() // one look compresses only so much
 }

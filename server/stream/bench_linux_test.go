@@ -50,13 +50,20 @@ func (s *site) bare(path string) int {
 // BenchmarkIdle is what Go's memory holds for each further idle stream of one topic, after a collection: heap and stacks of server and
 // hub. The client ends are bare descriptors.
 func BenchmarkIdle(b *testing.B) {
-	for _, way := range ways[:3] {
-		if way.gzip {
-			continue
-		}
+	for _, way := range []struct {
+		name            string
+		portable, known bool
+	}{{"detached", false, false}, {"detached and known", false, true}, {"portable", true, false}} {
 		b.Run(way.name, func(b *testing.B) {
 			for b.Loop() {
 				s := open(b, newMemLog(), stream.Options{Portable: way.portable}, hub.Options{})
+				if way.known { // as one that can be ended, of a user
+					reader, ended := who("ada"), func(stream.Reason) {}
+					s.ask = func(_ *http.Request, ask *stream.Request) {
+						ask.Who, ask.Ended, ask.Restricted = reader, ended, true
+						ask.Opened, ask.Until = func(*stream.Handle) {}, time.Now().Add(time.Hour)
+					}
+				}
 				s.log.put(ev(b, "a", "server:online", 0, 200))
 				const step = 2000
 				var fds []int

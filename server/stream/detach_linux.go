@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -25,7 +26,7 @@ const (
 
 // detach takes the connection from net/http and gives it to a worker. It reports false, with nothing done, when the portable
 // writer has to serve the stream; otherwise the talk is no longer the caller's.
-func (s *Server) detach(w http.ResponseWriter, r *http.Request, t *talk) bool {
+func (s *Server) detach(w http.ResponseWriter, r *http.Request, t *talk, q Request) bool {
 	if r.ProtoMajor != 1 || r.TLS != nil || t.over {
 		return false
 	}
@@ -45,9 +46,13 @@ func (s *Server) detach(w http.ResponseWriter, r *http.Request, t *talk) bool {
 	t.pend = head
 	fd, err := takeSocket(conn)
 	if err != nil {
-		s.o.Logger.Warn("stream lost", "error", err)
+		s.o.Logger.LogAttrs(r.Context(), slog.LevelWarn, "stream lost", slog.Any("error", err), t.who())
 		s.ended(t, Failed, true)
 		return true
+	}
+	if t.handle != nil {
+		t.handle.worker = worker
+		t.opened(q)
 	}
 	if !worker.send(message{opened: &detached{talk: *t, fd: fd}}) { // it stopped just now
 		_ = unix.Close(fd)

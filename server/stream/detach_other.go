@@ -19,4 +19,6 @@ func newWorker(*Server) (*worker, error) { return nil, errors.ErrUnsupported }
 func (w *worker) run()     {}
 func (w *worker) discard() {}
 
-func (s *Server) detach(http.ResponseWriter, *http.Request, *talk) bool { return false }
+func (w *worker) prod(*Handle) {}
+
+func (s *Server) detach(http.ResponseWriter, *http.Request, *talk, Request) bool { return false }

@@ -23,6 +23,12 @@
 // Options.SlowBytes are ready for it, or more than the feed holds, is thinned: see [hub.Cursor.Thin]. One that takes nothing at
 // all for Options.Stuck is closed. So a slow reader holds the rest of one frame or block, and one page.
 //
+// # When the record is away
+//
+// Where it is in another process that can't be reached (Options.Record), streams stay open and beat on. After a second of it each says
+// stream:gap with the reason "pending", and with "settled" when that is over; one that is opened meanwhile says it at its beginning. Who would have
+// to read the record waits until it is back, without being ended.
+//
 // # Compressed once
 //
 // A reader that accepts gzip gets a gzip header of its own, and then blocks that are compressed once for all: see [hub.Batch]. What is

@@ -64,7 +64,8 @@ type site struct {
 	client   *http.Client
 	gzip     bool
 	portable bool
-	stop     func() // ends the streams and waits for all that was started
+	ask      func(*http.Request, *stream.Request) // what else to ask for; nil: nothing
+	stop     func()                               // ends the streams and waits for all that was started
 }
 
 func open(t testing.TB, log journal.Log, o stream.Options, ho hub.Options) *site {
@@ -125,8 +126,17 @@ func (s *site) serve(w http.ResponseWriter, r *http.Request) {
 		ask.After, err = event.ParseID(text)
 		ask.Foreign = err != nil
 	}
+	if s.ask != nil {
+		s.ask(r, &ask)
+	}
 	w.Header().Set("X-Of-Ours", "yes")
 	s.streams.Serve(w, r, ask)
+}
+
+// seen waits until the hub has handed out so many events.
+func (s *site) seen(n int64) {
+	s.t.Helper()
+	s.until(func() bool { return s.hub.Stats().Events >= n }, func() string { return fmt.Sprintf("the hub handed out %+v, want %d", s.hub.Stats(), n) })
 }
 
 // settle waits until that many streams are open.

@@ -15,12 +15,17 @@ type sink interface {
 
 // responseSink writes through net/http, whatever the protocol.
 type responseSink struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	sooner *sooner // nil: nobody can end the stream
 }
 
 func (s *responseSink) write(o *outbox, within time.Duration) error {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(within))
+	if by := time.Now().Add(within); s.sooner != nil {
+		s.sooner.deadline(by)
+	} else {
+		_ = s.rc.SetWriteDeadline(by)
+	}
 	if _, err := s.w.Write(o.lead); err != nil {
 		return err
 	}
@@ -38,7 +43,8 @@ func (s *responseSink) write(o *outbox, within time.Duration) error {
 // portable writes one stream from one goroutine.
 type portable struct {
 	*talk
-	sink sink
+	sink   sink
+	sooner *sooner // nil: nobody can end the stream
 }
 
 // run writes until the stream is over, and returns why. The reader is gone when ctx ends.
@@ -50,11 +56,18 @@ func (p *portable) run(ctx context.Context) Reason {
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	closing := p.s.closing
+	var sooner chan struct{}
+	if p.sooner != nil {
+		sooner = p.sooner.wake
+	}
 	for {
 		now := p.s.now()
-		switch p.turn(&o, now) {
+		switch v := p.turn(&o, now); v {
 		case says:
 			if err := p.sink.write(&o, p.s.o.Stuck); err != nil {
+				if p.heed(); p.over {
+					return p.why
+				}
 				if errors.Is(err, os.ErrDeadlineExceeded) || p.s.now()-now >= p.s.o.Stuck {
 					return Slow
 				}
@@ -76,12 +89,18 @@ func (p *portable) run(ctx context.Context) Reason {
 			stop()
 		case ended:
 			return p.why
-		case silent:
+		case silent, stalled:
 			o.reset()
 			alarm.Reset(max(0, min(p.beat, p.ends)-now))
+			wake := p.cur.Wake()
+			if v == stalled {
+				wake = nil // there is something for it, which it can't have
+			}
 			select {
-			case <-p.cur.Wake():
+			case <-p.s.away.turned(p.pending):
+			case <-wake:
 			case <-alarm.C:
+			case <-sooner:
 			case <-closing:
 				closing = nil
 				p.close(Shutdown)

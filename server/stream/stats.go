@@ -1,9 +1,11 @@
 package stream
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/mcp-cloud/telltale/server/stat"
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
 // Reason says why a stream ended, in the words of stream:closing where it is the server that ended it.
@@ -16,11 +18,30 @@ const (
 	Slow                   // the reader took nothing
 	NotReady               // the hub could not serve it yet
 	Failed                 // something here failed
+	Expired                // Request.Until came
+	Revoked                // the right to read was taken away; see Handle.End
+	Ended                  // somebody who may ended it; see Handle.End
+	Limited                // it was none: there was no place for it, and it got what it missed; see Request.Poll
+	Balance                // another instance has more room; see Handle.End
 	reasons
 )
 
 func (r Reason) String() string {
-	return [reasons]string{"gone", "shutdown", "maxAge", "slow", "notReady", "failed"}[r]
+	return reasonNames[r]
+}
+
+var reasonNames = [reasons]string{
+	Gone: "gone", Shutdown: event.ClosingShutdown, MaxAge: event.ClosingMaxAge, Slow: event.ClosingSlow, NotReady: event.ClosingNotReady,
+	Failed: event.ClosingFailed, Expired: event.ClosingExpired, Revoked: event.ClosingRevoked, Ended: event.ClosingEnded, Limited: "limit",
+	Balance: event.ClosingBalance,
+}
+
+// reasonOf returns the reason with that name, and Ended for others.
+func reasonOf(name string) Reason {
+	if i := slices.Index(reasonNames[:], name); i >= 0 {
+		return Reason(i)
+	}
+	return Ended
 }
 
 // Stats are counts since the start, for metrics.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcp-cloud/telltale/server/hub"
+	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/stat"
 	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/sse"
@@ -35,6 +36,9 @@ type Options struct {
 	Plain    bool // never compress
 	Workers  int  // of detached streams: one for each CPU
 	Readers  int  // goroutines that catch up for detached streams: 8
+
+	// Record is asked whether the record can be reached, where it is in another process: see "When the record is away". nil: it always can.
+	Record journal.Remote
 
 	Version string       // of this program, for stream:sync
 	Logger  *slog.Logger // nil: nowhere
@@ -65,6 +69,28 @@ type Request struct {
 	// the picture, and is told that what it had is not true.
 	Foreign bool
 	Gzip    bool // it accepts gzip
+
+	// Restricted says that the filter is narrowed to what the reader may see: then no id, place or range that the stream names, and no
+	// wake-up of it, tells of other events. See [hub.Subscription.Restricted].
+	Restricted bool
+	See        event.Filter // what a restricted reader may see altogether; zero: Filter. See [hub.Subscription.See].
+	// Until is when the right to read ends; zero: never. At that moment, or at most a few seconds later, the stream gets "retry:" and
+	// stream:closing with the reason "expired", and nothing is written in between. A stream whose time is over already gets only that.
+	Until time.Time
+	// Who is whose stream it is, for log lines: its LogValue is a group, such as stream, user and address. It is asked only when there is a line
+	// to write, and kept as long as the stream lives, so it is best shared. Nil: nobody is named.
+	Who slog.LogValuer
+	// Opened is called once, when the stream is there, before its first byte is written, from the request's goroutine. It is not
+	// called for a stream that could not be opened.
+	Opened func(*Handle)
+	// Ended is called once for each call of Serve, when the stream is over, with why, also where Serve has returned long ago and
+	// where the stream could not be opened. It is called by who serves many other streams: it must not block, nor call this package.
+	Ended func(Reason)
+	// Poll, when not nil, is for a reader for whom there is no place: it gets what it missed, or the picture, as any other, and the heartbeat that
+	// says that this is all; then "retry:" and this as stream:limit, with the place, and the answer ends. So an EventSource goes on as
+	// a poller, and each poll brings all that was recorded since the one before. When to come again is RetryMs, 5 s unless
+	// set, and up to half as much more by chance; Place is filled in.
+	Poll *event.Limit
 }
 
 // Server turns requests into streams. All its methods may be called at once from any number of goroutines.
@@ -76,6 +102,7 @@ type Server struct {
 	close   func()
 	count   counters
 	pool    pool
+	away    away
 
 	mu      sync.Mutex // guards workers
 	workers []*worker  // while Run runs
@@ -86,6 +113,7 @@ type Server struct {
 func New(h *hub.Hub, o Options) *Server {
 	s := &Server{hub: h, o: o.withDefaults(), began: time.Now(), closing: make(chan struct{})}
 	s.close = sync.OnceFunc(func() { close(s.closing) })
+	s.away.changed = make(chan struct{})
 	s.pool.limit = s.o.Readers
 	s.count.delivery = stat.NewDurations()
 	return s
@@ -101,6 +129,11 @@ func (s *Server) Close() { s.close() }
 // for: they belong to their requests.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
+	watching, unwatch := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watch(watching) })
+	defer watch.Wait()
+	defer unwatch()
 	if s.o.Portable || !canDetach {
 		s.wait(ctx)
 		return nil
@@ -178,21 +211,22 @@ func (s *Server) zips(q Request) bool { return q.Gzip && !s.o.Plain }
 func (s *Server) Serve(w http.ResponseWriter, r *http.Request, q Request) {
 	s.SetHeader(w.Header(), q)
 	t := s.talk(r.Context(), q)
-	if s.detach(w, r, t) {
+	if s.detach(w, r, t, q) {
 		return
 	}
 	s.count.open(false)
-	p := &portable{talk: t, sink: &responseSink{w, http.NewResponseController(w)}}
-	s.ended(t, p.run(r.Context()), false)
-}
-
-// ended counts a stream that is over and gives its cursor back.
-func (s *Server) ended(t *talk, why Reason, detached bool) {
-	if t.cur != nil {
-		t.cur.Close()
+	sink := &responseSink{w: w, rc: http.NewResponseController(w)}
+	p := &portable{talk: t, sink: sink}
+	if t.handle != nil {
+		p.sooner = &sooner{wake: make(chan struct{}, 1), rc: sink.rc}
+		if t.handle.more == nil {
+			t.handle.more = new(more)
+		}
+		t.handle.more.sooner, t.handle.more.drain, sink.sooner = p.sooner, s.o.Drain, p.sooner
+		defer p.sooner.stop()
+		t.opened(q)
 	}
-	s.count.shut(why, detached)
-	s.o.Logger.Debug("stream ended", "reason", why)
+	s.ended(t, p.run(r.Context()), false)
 }
 
 // now is the streams' clock.

@@ -22,6 +22,7 @@ import (
 func TestFreshThenLive(t *testing.T) {
 	each(t, stream.Options{Version: "v-test"}, hub.Options{}, func(t *testing.T, s *site) {
 		s.log.put(ev(t, "a", "metrics:cpu", 1, 0), ev(t, "a", "metrics:cpu", 2, 0), ev(t, "b", "server:online", 3, 0))
+		s.seen(3)
 		f := s.follow("/", "")
 		if got := f.header; got.Get("Content-Type") != "text/event-stream" || got.Get("X-Of-Ours") != "yes" || got.Get("X-Accel-Buffering") != "no" ||
 			(got.Get("Content-Encoding") == "gzip") != s.gzip || got.Get("Date") == "" {
@@ -162,6 +163,7 @@ func TestHeartbeats(t *testing.T) {
 func TestResets(t *testing.T) {
 	each(t, stream.Options{}, hub.Options{}, func(t *testing.T, s *site) {
 		s.log.put(ev(t, "a", "server:online", 0, 0))
+		s.seen(1)
 		for _, row := range []struct{ lastID, reason string }{{"1.5", "epoch"}, {"7.99", "ahead"}, {"not a place", "unknown"}} {
 			f := s.follow("/", row.lastID)
 			got := f.until(named("stream:heartbeat"))
@@ -175,6 +177,7 @@ func TestResets(t *testing.T) {
 func TestTheLogBeginsAnew(t *testing.T) {
 	each(t, stream.Options{}, hub.Options{}, func(t *testing.T, s *site) {
 		s.log.put(ev(t, "a", "server:online", 0, 0))
+		s.seen(1) // or it would never notice that the log is another
 		f := s.follow("/", "")
 		f.until(named("stream:heartbeat"))
 		s.log.change(func() { s.log.epoch, s.log.head, s.log.events = 8, 0, nil })

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -24,30 +25,51 @@ const (
 	reasonForeign = "unknown"
 )
 
+const (
+	// anewEvery is how often a stream looks whether the hub is ready again when the log began anew.
+	anewEvery = 50 * time.Millisecond
+	// pollEvery is when a reader without a place comes again, unless it is told otherwise.
+	pollEvery = 5 * time.Second
+	// slowly is how much later than others one comes back whose right to read has ended: one answer tells it that it has.
+	slowly = 5 * time.Second
+	// later is the same for a stream that was ended on purpose: whoever ended it wants its place.
+	later = 5 * time.Minute
+)
+
 const never = time.Duration(math.MaxInt64)
 
 // talk is what one stream says, and when. It does no I/O but in read. One goroutine at a time may use it. Its size is what an
 // idle stream costs.
 type talk struct {
-	s     *Server
-	cur   *hub.Cursor   // nil when there never was one
-	pend  []byte        // goes out before anything else: the rest of what was cut short, or frames of our own
-	beat  time.Duration // when the next sign of life is due
-	ends  time.Duration // when it has lasted long enough
-	why   Reason        // over: why
-	over  bool          // the last word is in pend
-	gzip  bool
-	anew  bool // the log began anew: subscribe again
-	lives bool // what sync promised is out, and a heartbeat has said so
-	held  bool // the reader has kept us waiting since it last had everything
+	s       *Server
+	cur     *hub.Cursor   // nil when there never was one
+	pend    []byte        // goes out before anything else: the rest of what was cut short, or frames of our own
+	beat    time.Duration // when the next sign of life is due
+	ends    time.Duration // when it has lasted long enough
+	why     Reason        // over: why
+	over    bool          // the last word is in pend
+	gzip    bool
+	until   bool   // ends is when the right to read does
+	anew    bool   // the log began anew: subscribe again
+	lives   bool   // what sync promised is out, and a heartbeat has said so
+	held    bool   // the reader has kept us waiting since it last had everything
+	pending bool   // it has said that the record is away
+	spared  uint64 // up to here it was thinned, and no heartbeat has said yet that what was left of that is out; 0: it has
+
+	handle *Handle // nil: nobody can end it, or wants to know
 }
 
 // talk begins a stream: it subscribes and has sync to say.
 func (s *Server) talk(ctx context.Context, q Request) *talk {
 	now := s.now()
-	t := &talk{s: s, gzip: s.zips(q), beat: now + s.o.Heartbeat, ends: never}
+	t := &talk{s: s, gzip: s.zips(q), beat: now + s.o.Heartbeat, ends: never, handle: s.newHandle(q)}
 	if s.o.MaxAge > 0 {
 		t.ends = now + jitter(s.o.MaxAge)
+	}
+	if !q.Until.IsZero() {
+		if left := time.Until(q.Until); left < t.ends-now {
+			t.ends, t.until = now+left, true
+		}
 	}
 	if t.gzip {
 		t.pend = append(t.pend, gzipHead...)
@@ -60,7 +82,12 @@ func (s *Server) talk(ctx context.Context, q Request) *talk {
 		return t
 	default:
 	}
-	cur, err := s.hub.SubscribeEvery(ctx, q.Filter, q.Every, q.After)
+	if t.until && now >= t.ends {
+		t.pend = t.encode(t.pend, own)
+		t.close(Expired)
+		return t
+	}
+	cur, err := s.hub.Open(ctx, hub.Subscription{Filter: q.Filter, Every: q.Every, After: q.After, Restricted: q.Restricted, See: q.See})
 	if err != nil {
 		t.pend = t.encode(t.pend, own)
 		t.fail(err)
@@ -84,6 +111,7 @@ func (t *talk) sync(b []byte, foreign bool) []byte {
 	say := event.Sync{
 		Mode: string(start.Mode), Place: start.Place, After: start.After, Reason: string(start.Reason),
 		HeartbeatMs: t.s.o.Heartbeat.Milliseconds(), ServerTime: event.Millis(time.Now()), Version: t.s.o.Version,
+		Poll: t.polls(),
 	}
 	if start.Mode == hub.Reset {
 		say.After = event.ID{}
@@ -134,10 +162,11 @@ func (o *outbox) reset() {
 type verdict uint8
 
 const (
-	says   verdict = iota // there is something in the outbox to write; then tell wrote
-	silent                // nothing, until the feed, or the time in beat or ends, has something
-	behind                // call read, which takes time, and come again
-	ended                 // nothing any more
+	says    verdict = iota // there is something in the outbox to write; then tell wrote
+	silent                 // nothing, until the feed, or the time in beat or ends, has something
+	behind                 // call read, which takes time, and come again
+	stalled                // it would be behind, but the record is away: nothing, until that changes, or the time in beat or ends
+	ended                  // nothing any more
 )
 
 // turn puts into o what is to be written next.
@@ -146,6 +175,9 @@ func (t *talk) turn(o *outbox, now time.Duration) verdict {
 	v := silent
 	if !t.over {
 		v = t.fill(o, now)
+		if t.heed() || t.late() {
+			o.reset() // nothing of what fill took
+		}
 	}
 	// What fill says of its own goes behind the rest that was cut short, and a last word behind both.
 	o.lead = append(o.lead, t.pend...)
@@ -164,9 +196,22 @@ func (t *talk) turn(o *outbox, now time.Duration) verdict {
 	return v
 }
 
+// late ends the talk if its right to read has ended while fill took something, and reports whether it did.
+func (t *talk) late() bool {
+	if !t.until || t.over || t.s.now() < t.ends {
+		return false
+	}
+	t.close(Expired)
+	return true
+}
+
 func (t *talk) fill(o *outbox, now time.Duration) verdict {
 	if now >= t.ends {
-		t.close(MaxAge)
+		if t.until {
+			t.close(Expired)
+		} else {
+			t.close(MaxAge)
+		}
 		return says
 	}
 	if now >= t.beat {
@@ -177,10 +222,23 @@ func (t *talk) fill(o *outbox, now time.Duration) verdict {
 			o.own = sse.AppendComment(o.own, "more to come") // a heartbeat would say that this is all
 		}
 	}
-	if t.anew {
-		return behind
+	away := t.s.away.now.Load()
+	if away != t.pending {
+		t.pending = away
+		reason := event.GapSettled
+		if away {
+			reason = event.GapPending
+		}
+		o.own = appendOwn(event.StreamGap, o.own, event.ID{}, event.Gap{Reason: reason, From: t.cur.Place()})
 	}
-	if t.slow() && t.cur.Backlog() > t.s.o.SlowBytes {
+	late := behind
+	if away {
+		late = stalled
+	}
+	if t.anew {
+		return late
+	}
+	if !away && t.slow() && t.cur.Backlog() > t.s.o.SlowBytes {
 		return behind
 	}
 	limit := helping
@@ -189,10 +247,10 @@ func (t *talk) fill(o *outbox, now time.Duration) verdict {
 	}
 	switch err := t.cur.Fill(&o.batch, limit); {
 	case errors.Is(err, hub.ErrBehind):
-		return behind
+		return late
 	case errors.Is(err, hub.ErrReset):
 		t.anew = true
-		return behind
+		return late
 	case err != nil:
 		t.fail(err)
 		return says
@@ -208,8 +266,12 @@ func (t *talk) fill(o *outbox, now time.Duration) verdict {
 		o.one[0] = o.packed
 		o.body = o.one[:]
 	}
-	if !t.lives && t.cur.CaughtUp() {
-		o.tail = t.encode(o.tail, t.heartbeat(nil))
+	if !t.lives && t.cur.CaughtUp() || t.spared > 0 && t.cur.Place().Seq >= t.spared {
+		last := t.heartbeat(nil)
+		if t.polls() {
+			last = t.limit(last)
+		}
+		o.tail = t.encode(o.tail, last)
 	}
 	if o.batch.Size == 0 && len(o.tail) == 0 {
 		t.held = false
@@ -258,8 +320,15 @@ func (t *talk) unread(o *outbox, n int) {
 }
 
 func (t *talk) lived(said bool) {
+	if said {
+		t.spared = 0
+	}
 	if said && !t.lives {
 		t.lives = true
+		if t.polls() {
+			t.over, t.why = true, Limited
+			return
+		}
 		// The first is early by chance, so that streams which began together do not beat together.
 		h := t.s.o.Heartbeat
 		t.beat = t.s.now() + h/4 + rand.N(h*3/4+1)
@@ -270,6 +339,23 @@ func (t *talk) heartbeat(b []byte) []byte {
 	t.s.count.beats.Add(1)
 	place := t.cur.Place()
 	return appendOwn(event.StreamHeartbeat, b, place, event.Heartbeat{ServerTime: event.Millis(time.Now()), Place: place})
+}
+
+// polls reports whether the stream ends when what it promised is out.
+func (t *talk) polls() bool {
+	return t.handle != nil && t.handle.more != nil && t.handle.more.poll != nil
+}
+
+// limit appends the last words of a poll.
+func (t *talk) limit(b []byte) []byte {
+	say := *t.handle.more.poll
+	wait := max(time.Duration(say.RetryMs)*time.Millisecond, 0)
+	if wait == 0 {
+		wait = pollEvery
+	}
+	wait += rand.N(wait/2 + 1)
+	say.Place, say.RetryMs = t.cur.Place(), wait.Milliseconds()
+	return appendOwn(event.StreamLimit, sse.AppendRetry(b, wait), say.Place, say)
 }
 
 // read does what turn said it is behind with: reads the record, thins the backlog, or subscribes again. It gives up without a word
@@ -284,6 +370,7 @@ func (t *talk) read(ctx context.Context) {
 	if t.slow() {
 		var left hub.Skipped
 		if left, err = t.cur.Thin(ctx); left.Count > 0 {
+			t.spared = left.To.Seq
 			t.s.count.thinned.Add(1)
 			t.s.count.skipped.Add(left.Count)
 			own = appendOwn(event.StreamGap, own, event.ID{}, event.Gap{Reason: "slow", From: left.From, To: left.To, Classes: left.Classes, Count: left.Count})
@@ -301,6 +388,7 @@ func (t *talk) read(ctx context.Context) {
 	case errors.Is(err, hub.ErrReset):
 		t.anew = true
 	case ctx.Err() != nil:
+	case errors.Is(err, journal.ErrUnavailable): // it has waited for a while, and is tried again
 	default:
 		t.fail(err)
 	}
@@ -312,17 +400,32 @@ func (t *talk) read(ctx context.Context) {
 // resync goes on in the log that began anew.
 func (t *talk) resync(ctx context.Context) {
 	after := t.cur.Place()
-	t.cur.Close()
-	cur, err := t.s.hub.SubscribeEvery(ctx, t.cur.Filter(), t.cur.Every(), after)
-	if err != nil {
-		if ctx.Err() == nil {
+	var cur *hub.Cursor
+	tick := time.NewTicker(anewEvery)
+	defer tick.Stop()
+	for cur == nil {
+		var err error
+		cur, err = t.s.hub.Open(ctx, hub.Subscription{Filter: t.cur.Filter(), Every: t.cur.Every(), After: after, Restricted: t.cur.Restricted()})
+		switch {
+		case err == nil:
+		case errors.Is(err, hub.ErrNotReady): // its picture is being made, which may take as long as the record is away
+			select {
+			case <-tick.C:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		case ctx.Err() != nil, errors.Is(err, journal.ErrUnavailable):
+			return
+		default:
 			t.fail(err)
+			return
 		}
-		return
 	}
+	t.cur.Close()
 	t.begin(cur)
 	t.s.count.resynced.Add(1)
-	t.anew, t.lives, t.held = false, false, false
+	t.anew, t.lives, t.held, t.spared = false, false, false, 0
 	t.beat = t.s.now() + t.s.o.Heartbeat
 	var own []byte
 	if start := cur.Start(); start.Mode != hub.Resumed {
@@ -338,6 +441,10 @@ var partings = [reasons]string{
 	Slow:     "You took nothing for too long. Come back and go on where you were.",
 	NotReady: "The server is reading its record. Come back in a moment.",
 	Failed:   "Something here failed. Come back and go on where you were.",
+	Expired:  "Your session has expired. Sign in again, and go on where you were.",
+	Revoked:  "Your access was withdrawn. Sign in again, or ask who runs this server.",
+	Balance:  "Another instance has more room. Come back and go on where you were.",
+	Ended:    "This stream was ended from somewhere else. Open it again when you need it.",
 }
 
 // fail ends the talk for an error of the hub.
@@ -345,24 +452,38 @@ func (t *talk) fail(err error) {
 	switch {
 	case errors.Is(err, hub.ErrClosed), errors.Is(err, journal.ErrClosed):
 		t.close(Shutdown)
-	case errors.Is(err, hub.ErrNotReady):
+	case errors.Is(err, hub.ErrNotReady), errors.Is(err, journal.ErrUnavailable):
 		t.close(NotReady)
 	case errors.Is(err, context.Canceled): // the reader is gone
 		t.over, t.why = true, Gone
 	default:
-		t.s.o.Logger.Error("stream failed", "error", err)
+		t.s.o.Logger.LogAttrs(context.Background(), slog.LevelError, "stream failed", slog.Any("error", err), t.who())
 		t.close(Failed)
 	}
 }
 
 // close ends the talk with a last word: why, and when to come back.
-func (t *talk) close(why Reason) {
+func (t *talk) close(why Reason) { t.closeWith(why, event.Closing{Reason: why.String()}) }
+
+// closeWith is close, with words of somebody's own.
+func (t *talk) closeWith(why Reason, c event.Closing) {
 	if t.over {
 		return
 	}
 	t.over, t.why = true, why
-	wait := t.s.comeBack()
+	wait := time.Duration(c.RetryMs) * time.Millisecond
+	if wait <= 0 {
+		wait = t.s.comeBack()
+		switch why {
+		case Expired, Revoked: // a reader that is let in all the same must not come round in circles
+			wait += slowly
+		case Ended:
+			wait += later
+		}
+	}
+	c.RetryMs = wait.Milliseconds()
+	c.Message = cmp.Or(c.Message, partings[why])
 	own := sse.AppendRetry(nil, wait)
-	own = appendOwn(event.StreamClosing, own, event.ID{}, event.Closing{Reason: why.String(), Message: partings[why], RetryMs: wait.Milliseconds()})
+	own = appendOwn(event.StreamClosing, own, event.ID{}, c)
 	t.pend = t.encode(t.pend, own)
 }

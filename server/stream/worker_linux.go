@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,8 +42,12 @@ type mailbox struct {
 	events   []pollEvent
 }
 
-// message is one stream that comes in: new, or back from reading the record.
-type message struct{ opened, back *detached }
+// message is one stream that comes in, new or back from reading the record, or is told to end.
+type message struct {
+	opened, back *detached
+	ended        *Handle
+	turned       bool // the record went away, or is back
+}
 
 // detached is one stream: a talk and its socket.
 type detached struct {
@@ -160,10 +165,15 @@ func (w *worker) round() {
 		w.event(e)
 	}
 	for _, m := range box.messages {
-		if m.opened != nil {
+		switch {
+		case m.opened != nil:
 			w.admit(m.opened)
-		} else {
+		case m.back != nil:
 			w.welcome(m.back)
+		case m.turned:
+			w.serveAll()
+		default:
+			w.told(m.ended)
 		}
 	}
 	for _, g := range box.rung {
@@ -204,11 +214,14 @@ func (w *worker) admit(st *detached) {
 	}
 	sl := &w.slots[st.slot]
 	sl.st = st
+	if st.handle != nil {
+		st.handle.slot = st.slot
+	}
 	if w.open++; w.open == 1 {
 		w.wheel.start(w.s.now())
 	}
 	if err := w.poll.add(st.fd, tag{st.slot, sl.use}); err != nil {
-		w.s.o.Logger.Warn("stream lost", "error", err)
+		w.s.o.Logger.LogAttrs(context.Background(), slog.LevelWarn, "stream lost", slog.Any("error", err), st.who())
 		w.drop(st, Failed)
 		return
 	}
@@ -217,6 +230,29 @@ func (w *worker) admit(st *detached) {
 	}
 	w.join(st)
 	w.serve(st)
+}
+
+// serveAll gives every stream its turn.
+func (w *worker) serveAll() {
+	for i := range w.slots {
+		if st := w.slots[i].st; st != nil && !st.away && !st.full {
+			w.enqueue(st)
+		}
+	}
+}
+
+// prod has the worker look at a stream whose Handle was told to end it.
+func (w *worker) prod(h *Handle) { w.send(message{ended: h}) }
+
+// told ends a stream whose Handle says so. One that is not admitted yet, or away, finds out by itself.
+func (w *worker) told(h *Handle) {
+	if int(h.slot) >= len(w.slots) {
+		return
+	}
+	if st := w.slots[h.slot].st; st != nil && st.handle == h && !st.away {
+		st.heed() // its socket may be full: then its last words wait with what is before them
+		w.serve(st)
+	}
 }
 
 // welcome takes back a stream that the pool had.
@@ -258,7 +294,7 @@ func (w *worker) serve(st *detached) {
 				w.enqueue(st) // the others first
 				return
 			}
-		case silent:
+		case silent, stalled:
 			return
 		case behind:
 			st.away = true
@@ -383,6 +419,8 @@ func (w *worker) look(st *detached, now time.Duration) {
 		w.lag = max(w.lag, st.cur.Lag())
 	}
 	switch {
+	case st.full && st.over && now-st.fullAt >= w.s.o.Drain:
+		w.drop(st, st.why) // its last words have waited long enough
 	case st.full && now-st.fullAt >= w.s.o.Stuck:
 		st.close(Slow)
 		w.out.reset()

@@ -29,9 +29,15 @@ type Heartbeat struct {
 	Place      ID        `json:"place,omitzero"` // Everything up to this place that passes the filter has been sent. Missing where there is no such place.
 }
 
+// Reasons of a stream:gap by which nothing is lost: between the two events are late, see Gap.Reason.
+const (
+	GapPending = "pending"
+	GapSettled = "settled"
+)
+
 // Gap is sent where events are missing from the stream that would otherwise be there, and says which and why.
 type Gap struct {
-	Reason  string  `json:"reason" intern:"yes"`          // "trimmed": no longer in the record. "slow": left out because this link is slower than the events.
+	Reason  string  `json:"reason" intern:"yes"`          // "trimmed": no longer in the record. "slow": left out because this link is slower than the events. "pending": the server can't reach its record: what is recorded meanwhile comes when it can. "settled": it can again; a new stream:sync says so too.
 	From    ID      `json:"from,omitzero"`                // The gap begins after this place.
 	To      ID      `json:"to,omitzero"`                  // The gap ends with this place. Missing where this reader may not know it: the gap then ends before the event that follows.
 	Classes []Class `json:"classes,omitempty"`            // Only events of these classes are missing.
@@ -72,11 +78,12 @@ const (
 	ClosingExpired  = "expired"  // the right to read has ended by time: sign in again
 	ClosingRevoked  = "revoked"  // the right to read was taken away
 	ClosingEnded    = "ended"    // its user, or who runs the server, ended it: do not come back unasked
+	ClosingBalance  = "balance"  // this instance has more streams than others: come back, to another one
 )
 
 // Closing is the last event of a stream that the server ends.
 type Closing struct {
-	Reason  string `json:"reason" intern:"yes"`                  // Why: "shutdown" (the server ends), "notReady" (it still reads its record), "maxAge" (a stream lasts only so long), "slow" (this link is too slow for the events), "failed" (something here failed), "expired" (the right to read has ended by time: sign in again), "revoked" (the right to read was taken away) or "ended" (its user, or who runs the server, ended it).
+	Reason  string `json:"reason" intern:"yes"`                  // Why: "shutdown" (the server ends), "notReady" (it still reads its record), "maxAge" (a stream lasts only so long), "slow" (this link is too slow for the events), "failed" (something here failed), "expired" (the right to read has ended by time: sign in again), "revoked" (the right to read was taken away), "ended" (its user, or who runs the server, ended it) or "balance" (another instance has more room).
 	Message string `json:"message,omitzero"`                     // The same for people, with what to do.
 	RetryMs int64  `json:"retryMs,omitzero" unit:"milliseconds"` // When to come back.
 }

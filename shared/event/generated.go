@@ -135,7 +135,7 @@ var rows = [...]row{
 		{"place", placeField, "", "Everything up to this place that passes the filter has been sent. Missing where there is no such place.", true},
 	}, decodeHeartbeat},
 	{"stream:gap", Control, "Sent where events are missing from the stream that would otherwise be there, and says which and why.", []Field{
-		{"reason", textField, "", "\"trimmed\": no longer in the record. \"slow\": left out because this link is slower than the events.", false},
+		{"reason", textField, "", "\"trimmed\": no longer in the record. \"slow\": left out because this link is slower than the events. \"pending\": the server can't reach its record: what is recorded meanwhile comes when it can. \"settled\": it can again; a new stream:sync says so too.", false},
 		{"from", placeField, "", "The gap begins after this place.", true},
 		{"to", placeField, "", "The gap ends with this place. Missing where this reader may not know it: the gap then ends before the event that follows.", true},
 		{"classes", textsField, "", "Only events of these classes are missing.", true},
@@ -154,7 +154,7 @@ var rows = [...]row{
 		{"place", placeField, "", "Everything up to this place that passes the filter has been sent, as in stream:heartbeat.", true},
 	}, decodeLimit},
 	{"stream:closing", Control, "The last event of a stream that the server ends.", []Field{
-		{"reason", textField, "", "Why: \"shutdown\" (the server ends), \"notReady\" (it still reads its record), \"maxAge\" (a stream lasts only so long), \"slow\" (this link is too slow for the events), \"failed\" (something here failed), \"expired\" (the right to read has ended by time: sign in again), \"revoked\" (the right to read was taken away) or \"ended\" (its user, or who runs the server, ended it).", false},
+		{"reason", textField, "", "Why: \"shutdown\" (the server ends), \"notReady\" (it still reads its record), \"maxAge\" (a stream lasts only so long), \"slow\" (this link is too slow for the events), \"failed\" (something here failed), \"expired\" (the right to read has ended by time: sign in again), \"revoked\" (the right to read was taken away), \"ended\" (its user, or who runs the server, ended it) or \"balance\" (another instance has more room).", false},
 		{"message", textField, "", "The same for people, with what to do.", true},
 		{"retryMs", integerField, "milliseconds", "When to come back.", true},
 	}, decodeClosing},

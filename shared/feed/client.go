@@ -31,14 +31,16 @@ type Client struct {
 	// order: up to so many early events wait for what is missing before them. See Sequencer.
 	Window int
 
-	state   State
-	account Account
-	seq     Sequencer
-	whole   bool // the reader has everything up to After
-	begun   bool // Run has been called
-	linked  bool // a connection has been accepted
-	moved   bool // it is being followed over to another one: as live as it was
-	alarms  int  // probes in a row that said yes, and the stream could not be opened after all
+	state    State
+	account  Account
+	seq      Sequencer
+	whole    bool     // the reader has everything up to After
+	pictured event.ID // the place of the newest picture that was begun
+	begun    bool     // Run has been called
+	linked   bool     // a connection has been accepted
+	moved    bool     // it is being followed over to another one: as live as it was
+	polling  bool     // the last one was no stream for want of a place
+	alarms   int      // probes in a row that said yes, and the stream could not be opened after all
 
 	mu      sync.Mutex
 	offline bool
@@ -64,7 +66,10 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 		if refused != nil {
 			c.phase(Refused, time.Now())
-			c.state.Status, c.state.Reason = refused.Status, refused.Detail
+			c.state.Reason = refused.Detail
+			if c.state.Status = refused.Status; refused.Status == 200 {
+				c.state.Status = 0 // it was a stream
+			}
 			c.report()
 			return refused
 		}
@@ -162,7 +167,8 @@ func (c *Client) begin() {
 		c.seq.Window = c.Window
 		c.seq.Reset(c.After)
 	}
-	c.state.Failures, c.state.Status, c.state.Reason = 0, 0, ""
+	c.state.Failures, c.state.Status, c.state.Reason, c.state.Closing = 0, 0, "", ""
+	c.polling = false
 	c.Backoff.Reset()
 	c.phase(Connecting, time.Now())
 	c.report()
@@ -178,12 +184,15 @@ func (c *Client) end() {
 
 // phase changes the phase, and with it what depends on it alone.
 func (c *Client) phase(p Phase, now time.Time) {
-	if p != Reconnecting && p != Offline {
+	if p != Polling {
+		c.state.Limit = event.Limit{}
+	}
+	if p != Reconnecting && p != Offline && p != Polling {
 		c.state.Next, c.state.Watched = time.Time{}, false
 	}
 	switch {
 	case p.Fresh():
-		c.state.Lost, c.state.Reason, c.state.Status = time.Time{}, "", 0
+		c.state.Lost, c.state.Reason, c.state.Status, c.state.Closing = time.Time{}, "", 0, ""
 	case c.state.Phase.Fresh():
 		c.state.Lost = c.state.Heard
 	}
@@ -221,11 +230,14 @@ func (c *Client) wait(ctx context.Context, d, least time.Duration) {
 			break
 		}
 		p := Reconnecting
-		if offline {
+		switch {
+		case offline:
 			p = Offline
+		case c.polling:
+			p = Polling
 		}
 		c.phase(p, time.Now())
-		c.state.Watched = k.on(!unseen)
+		c.state.Watched = k.on(!unseen && !c.polling) // a server that answers polls is there
 		c.report()
 		select {
 		case <-ctx.Done():

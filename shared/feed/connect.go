@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/sse"
 )
 
@@ -19,6 +20,8 @@ const (
 	defaultBeat = 15 * time.Second
 	// openTime is how long an answer and the first bytes of its body may take.
 	openTime = 15 * time.Second
+	// leastPoll is the least time between two polls, where the server does not say.
+	leastPoll = time.Second
 	// maxRetryAfter bounds what a Retry-After can ask for: longer, and a typing error there would keep a page dark.
 	maxRetryAfter = 10 * time.Minute
 )
@@ -61,7 +64,7 @@ func (c *Client) connect(ctx context.Context) (refused *RefusedError, wait, leas
 		least = max(retryAfter(answer.RetryAfter, time.Now()), c.Backoff.Floor)
 		return nil, c.failed(ctx, err, least), least
 	}
-	if c.linked && !c.moved {
+	if c.linked && !c.moved && !c.polling {
 		c.account.Reconnects++
 	}
 	c.linked = true
@@ -69,6 +72,11 @@ func (c *Client) connect(ctx context.Context) (refused *RefusedError, wait, leas
 	stop := c.doubt(ctx, cancel)
 	err = f.follow(answer.Body)
 	stop()
+	c.forget()
+	if f.closing.Reason == event.ClosingEnded {
+		c.state.Closing = f.closing.Reason
+		return &RefusedError{Status: answer.Status, Detail: f.closing.Message}, 0, 0
+	}
 	return nil, c.lost(ctx, err, &f), c.Backoff.Floor
 }
 
@@ -129,7 +137,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 
 // failed tells of a try that came to nothing, and returns the wait before the next.
 func (c *Client) failed(ctx context.Context, err error, least time.Duration) time.Duration {
-	c.moved = false
+	c.moved, c.polling = false, false
 	if context.Cause(ctx) == errAsked {
 		return 0
 	}
@@ -141,8 +149,17 @@ func (c *Client) failed(ctx context.Context, err error, least time.Duration) tim
 // lost tells of the end of a connection that had begun, and returns the wait before the next: none when this end hung up
 // on a connection that had worked, as a new one is overdue.
 func (c *Client) lost(ctx context.Context, err error, f *follower) time.Duration {
-	if f.closing != "" {
-		err = errors.New(f.closing)
+	c.polling = false
+	if f.limited {
+		c.polling, c.moved = true, false
+		if context.Cause(ctx) == errAsked {
+			return 0
+		}
+		return max(time.Duration(c.state.Limit.RetryMs)*time.Millisecond, c.Backoff.Floor, leastPoll)
+	}
+	if f.closing.Reason != "" {
+		c.state.Closing = f.closing.Reason
+		err = errors.New(f.closing.Message)
 	}
 	if !f.flowed {
 		return c.failed(ctx, err, 0)

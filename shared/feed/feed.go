@@ -15,8 +15,17 @@
 // those the filter makes. While Handle runs nothing is read, so a slow Handle slows the server's writing to this stream,
 // and to no other.
 //
+// Where the server has no place for one more stream it answers with what was missed, says stream:limit and ends. The client then
+// asks again when it is told to, and goes on so until there is a place: it is Polling, gets every event all the same, and says which
+// bound it is under. A stream that was ended on purpose, by its user from elsewhere, is not opened again unasked. One whose right to
+// read has ended is asked for once more, later than others, and what the server answers then decides.
+//
 // A picture that was cut off is no picture: until the server has said that it is complete, a new connection asks for a
-// fresh one, and the events that came already are not given out again.
+// fresh one, and the events that came already are not given out again. What came between the two, or in the place of what was
+// missed, is only the newest of each kind: a stream:gap with the reason "picture" says from where to where.
+//
+// What a link was too slow for, the server leaves out and says so in a stream:gap with the reason "slow". That is given out, with what
+// was left of the stretch, when the stretch is past: if the connection is lost before, the next one brings all of it.
 package feed
 
 import (
@@ -68,9 +77,9 @@ type Batch struct {
 }
 
 // RefusedError is returned by Run when the server said that asking again will not help: 204, or a 4xx that waiting does not
-// mend.
+// mend; or that this stream was ended on purpose, which coming back would undo.
 type RefusedError struct {
-	Status int
+	Status int    // 200 for a stream that was ended
 	Detail string // the server's own words, where it gave any
 }
 
@@ -78,6 +87,8 @@ func (e *RefusedError) Error() string {
 	switch {
 	case e.Status == 204:
 		return "feed: the server says there is nothing to follow (204)"
+	case e.Status == 200:
+		return "feed: ended: " + e.Detail
 	case e.Detail != "":
 		return fmt.Sprintf("feed: refused (%d): %s", e.Status, e.Detail)
 	}

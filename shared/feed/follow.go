@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -17,11 +18,16 @@ type follower struct {
 	silence *time.Timer
 
 	decoder sse.Decoder
-	synced  bool   // stream:sync is past
-	asked   bool   // a place to resume after was sent
-	reset   bool   // the log began anew, and the picture since is not complete
-	flowed  bool   // something but the sync came
-	closing string // what the server said when it ended the stream
+	synced  bool          // stream:sync is past
+	asked   bool          // a place to resume after was sent
+	reset   bool          // the log began anew, and the picture since is not complete
+	flowed  bool          // something but the sync came
+	poll    bool          // it ends when what it promised is out
+	limited bool          // and has said so
+	closing event.Closing // what the server said when it ended the stream; its message is never empty
+
+	spared *event.Event // a stream:gap that is held back, and
+	until  event.ID     // where the stretch it is about ends; see gap.go
 
 	now   time.Time
 	arena []byte // Data of the batch's events
@@ -104,6 +110,9 @@ func (f *follower) frame(frame sse.Frame) bool {
 		f.account.Bad++
 		return true
 	}
+	if f.spared != nil && e.ID.Seq > f.until.Seq {
+		f.settle()
+	}
 	verdict := f.seq.Push(e)
 	if verdict == Foreign {
 		f.flush()
@@ -137,6 +146,13 @@ func (f *follower) flows() {
 
 // flush moves what needs not wait from the sequencer to the batch.
 func (f *follower) flush() {
+	if f.spared != nil {
+		if f.seq.Held() <= maxSpared {
+			f.seq.Own()
+			return
+		}
+		f.giveUp()
+	}
 	from := len(f.batch)
 	if f.waits() {
 		f.batch = f.seq.Release(f.batch)
@@ -172,6 +188,29 @@ func (f *follower) keepPlace() {
 	}
 }
 
+// complete notes that all that sync promised is here. A poll is live no more than it was: stream:limit follows.
+func (f *follower) complete() {
+	if f.poll {
+		f.whole = true
+		f.keepPlace()
+		return
+	}
+	f.live()
+}
+
+// limit notes that this was no stream: there is no place for one. It is as complete as a heartbeat would say.
+func (f *follower) limit(p event.Limit, place event.ID) {
+	f.flows()
+	f.poll, f.limited = true, true
+	if !place.IsZero() {
+		f.pass(place)
+	}
+	f.complete()
+	f.account.Polls++
+	f.phase(Polling, f.now)
+	f.state.Lost, f.state.Limit, f.state.Reason = f.now, p, cmp.Or(p.Message, "there is no place for a stream")
+}
+
 func (f *follower) live() {
 	f.phase(Live, f.now)
 	f.whole = true
@@ -183,7 +222,13 @@ func (f *follower) control(e event.Event) {
 	switch e.Type {
 	case event.StreamSync.Name():
 		p, _ := event.StreamSync.Decode(e.Data)
-		f.sync(p)
+		missing := f.sync(p)
+		f.batch = append(f.batch, e)
+		if missing.Reason != "" {
+			f.batch = append(f.batch, said(event.StreamGap.Name(), missing))
+			f.gap(missing)
+		}
+		return
 	case event.StreamHeartbeat.Name():
 		f.moved = false
 		f.flows()
@@ -191,18 +236,23 @@ func (f *follower) control(e event.Event) {
 			f.pass(e.ID)
 		}
 		f.reset = false
-		f.live()
+		f.complete()
+	case event.StreamLimit.Name():
+		p, _ := event.StreamLimit.Decode(e.Data)
+		f.limit(p, e.ID)
 	case event.StreamGap.Name():
-		p, _ := event.StreamGap.Decode(e.Data)
-		f.gap(p)
+		if f.gapped(e) {
+			return
+		}
 	case event.StreamReset.Name():
 		f.anew(event.ID{})
 	case event.StreamClosing.Name():
 		p, _ := event.StreamClosing.Decode(e.Data)
-		f.closing = p.Message
-		if f.closing == "" {
-			f.closing = "the server ended the stream: " + p.Reason
+		if p.Message == "" {
+			p.Message = "the server ended the stream: " + p.Reason
 		}
+		p.Reason = cmp.Or(p.Reason, "unknown")
+		f.closing = p
 		if p.RetryMs > 0 {
 			f.Backoff.Floor = time.Duration(p.RetryMs) * time.Millisecond
 		}
@@ -210,19 +260,24 @@ func (f *follower) control(e event.Event) {
 	f.batch = append(f.batch, e)
 }
 
-func (f *follower) sync(p event.Sync) {
+// sync notes how the stream begins. It returns what is missing because the stream begins with a picture where the reader was
+// somewhere: that has the newest of all, and not what came between.
+func (f *follower) sync(p event.Sync) (missing event.Gap) {
 	f.state.Version = p.Version
 	if p.HeartbeatMs > 0 {
 		f.state.Beat = time.Duration(p.HeartbeatMs) * time.Millisecond
 	}
 	f.hear()
 	if p.Mode == event.SyncResumed && f.moved {
-		return
+		return missing
 	}
 	f.moved = false
+	if f.poll = p.Poll; f.poll && p.Mode == event.SyncResumed && f.state.Phase == Polling {
+		return missing
+	}
 	f.phase(CatchingUp, f.now)
 	if p.Mode == event.SyncResumed {
-		return
+		return missing
 	}
 	was := f.seq.Place()
 	switch {
@@ -234,15 +289,20 @@ func (f *follower) sync(p event.Sync) {
 		// A fresh picture of another life of the log than the half of one we had.
 		f.batch = append(f.batch, said(event.StreamReset.Name(), event.Reset{Reason: "epoch", Place: was}))
 		f.anew(event.ID{Epoch: p.Place.Epoch})
-	case f.asked:
-		// We said where we were and got a picture instead: what lies between is missing.
-		f.gap(event.Gap{Reason: "trimmed"})
+	case p.Place.Seq > was.Seq && (f.asked || f.whole || was.Seq > 0 && p.Place != f.pictured):
+		// We said where we were and got a picture instead; or there was no place to say, as the log was empty; or we had half a
+		// picture, and this one is of another time.
+		missing = event.Gap{Reason: "picture", From: was, To: p.Place}
 	}
+	f.pictured = p.Place
 	f.whole = false
+	return missing
 }
 
 // anew begins again after the place: what came before is no longer true.
 func (f *follower) anew(after event.ID) {
+	f.forget()
+	f.spared = nil
 	f.account.Resets++
 	f.account.Since = f.now
 	f.seq.Reset(after)
@@ -250,18 +310,14 @@ func (f *follower) anew(after event.ID) {
 	f.phase(CatchingUp, f.now)
 }
 
-// gap enters what the server says is missing. What a slow link was spared is known and can be read; what was trimmed is gone.
-func (f *follower) gap(p event.Gap) {
-	if p.Reason == "slow" {
-		f.account.Skipped += uint64(max(p.Count, 1))
-		return
-	}
-	f.account.Gaps++
-	f.account.Since = f.now
-}
-
 // pass takes the stream's word that everything up to the place has been sent.
 func (f *follower) pass(place event.ID) {
+	if f.spared != nil {
+		if place.Seq < f.until.Seq {
+			return
+		}
+		f.settle()
+	}
 	from := len(f.batch)
 	if f.waits() {
 		f.batch = f.seq.Settle(f.batch, place)

@@ -187,6 +187,7 @@ type reader struct {
 	events  []string // places of events, types of control events, in order
 	phases  []string // each change
 	last    feed.Batch
+	waiting feed.State // the last that waited for another try
 	reasons []string
 }
 
@@ -208,6 +209,9 @@ func (r *reader) handle(b feed.Batch) {
 	}
 	if s := b.State.Reason; s != "" && (len(r.reasons) == 0 || r.reasons[len(r.reasons)-1] != s) {
 		r.reasons = append(r.reasons, s)
+	}
+	if !b.State.Next.IsZero() {
+		r.waiting = b.State
 	}
 	b.Events = nil
 	r.last = b

@@ -70,7 +70,7 @@ func (s *Sequencer) epoch() uint32 {
 	return s.place.Epoch
 }
 
-// Push takes an event that has a place. What it takes it keeps as it is, Data included, until the next Flush or Release.
+// Push takes an event that has a place. What it takes it keeps as it is, Data included, until the next Flush, Release or Own.
 func (s *Sequencer) Push(e event.Event) Verdict {
 	if slices.Contains(s.past[:], e.ID.Epoch) {
 		return Repeated // a zero epoch, which no place has, ends here too
@@ -151,12 +151,24 @@ func (s *Sequencer) release(dst []event.Event, window int) []event.Event {
 		dst = append(dst, e)
 	}
 	s.held = slices.Delete(s.held, 0, n)
+	s.Own()
+	return dst
+}
+
+// Own makes what is held a copy: the memory it came in may be used again.
+func (s *Sequencer) Own() {
 	for i := range s.held {
 		if h := &s.held[i]; !h.own {
 			h.Data, h.own = bytes.Clone(h.Data), true
 		}
 	}
-	return dst
+}
+
+// Forget drops what is held, and returns how many that were. The place stays: they can be pushed again.
+func (s *Sequencer) Forget() int {
+	n := len(s.held)
+	s.held = s.held[:0]
+	return n
 }
 
 // missing appends the gap from the last place given out up to and including the place.

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
 // Phase is what a connection is doing. The page's words for it are its reader's business.
@@ -18,10 +20,11 @@ const (
 	Reconnecting              // the connection is lost; the next try is under way or awaited
 	Offline                   // as Reconnecting, and the device says it has no network
 	Refused                   // told to stop: waiting would not mend it, or the stream is over
+	Polling                   // there is no place for a stream: what was missed is fetched every few seconds; see State.Limit
 	phaseCount   = iota
 )
 
-var phaseNames = [phaseCount]string{"idle", "connecting", "catching up", "live", "stale", "reconnecting", "offline", "refused"}
+var phaseNames = [phaseCount]string{"idle", "connecting", "catching up", "live", "stale", "reconnecting", "offline", "refused", "polling"}
 
 func (p Phase) String() string {
 	if int(p) < phaseCount {
@@ -42,13 +45,17 @@ type State struct {
 	Heard    time.Time     // when bytes last came in; zero before the first
 	Event    time.Time     // when an event last came in; zero before the first
 	Beat     time.Duration // the server's heartbeat interval; zero until it said so
-	Lost     time.Time     // since when the picture is not kept up: zero while Fresh, and before the first connection
+	Lost     time.Time     // since when the picture is not kept up: zero while Fresh, and before the first connection; while Polling, the last fetch
 	Failures int           // tries that failed in a row; back to zero once events flow
 	Next     time.Time     // the next try; zero while one is under way or none is planned
 	Watched  bool          // until then the server is asked every other second whether it is back: the next try may be sooner
 	Status   int           // HTTP status of the last answer that was not a stream, else zero
-	Reason   string        // why the connection ended or was refused, one plain sentence or the error's text; "" while Fresh
-	Version  string        // the server's version, from its last sync
+	Reason   string        // why the connection ended or was refused, or is none; one plain sentence or the error's text; "" while Fresh
+	// Closing is the word by which the server ended the last stream, such as event.ClosingExpired: then asking again is refused
+	// unless somebody has signed in meanwhile. "" while Fresh, and where the connection just broke.
+	Closing string
+	Limit   event.Limit // while Polling: which bound there is no place under, in words too, and what to do; else zero
+	Version string      // the server's version, from its last sync
 }
 
 // Account is the stream's bookkeeping since Run began. Received is what the reader got; each other event the server sent
@@ -58,13 +65,14 @@ type Account struct {
 
 	Received   uint64 // events delivered, control events not counted
 	Replayed   uint64 // of Received: those that came before the stream was live, the picture and what was missed
-	Repeated   uint64 // came again, or after a later one had been given out, and were dropped
+	Repeated   uint64 // came again, or after a later one had been given out, or will come again as the connection was lost before it was their turn
 	Reordered  uint64 // came out of order and were put in their place
 	Bad        uint64 // frames that are no event of ours, dropped
 	Skipped    uint64 // lines and samples the server left out for a slow link, as its stream:gap counted them
 	Gaps       int    // announced stretches that can't be had any more
 	Resets     int    // times the log began anew
-	Reconnects int    // connections after the first that were accepted
+	Reconnects int    // connections after the first that were accepted, those of polls not counted
+	Polls      int    // connections that only fetched what was missed, as there was no place for a stream
 }
 
 // String says the account in one line: since when nothing is missing, what happened on the way, and what became of each event.
@@ -84,6 +92,7 @@ func (a Account) String() string {
 		}
 	}
 	count(uint64(a.Reconnects), " reconnect", " reconnects")
+	count(uint64(a.Polls), " poll", " polls")
 	count(uint64(a.Resets), " reset", " resets")
 	count(a.Skipped, " event skipped", " events skipped")
 	count(uint64(a.Gaps), " stretch lost", " stretches lost")
