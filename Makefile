@@ -13,20 +13,23 @@ STATICCHECK_BIN := .cache/bin/$(notdir $(STATICCHECK))
 GOBUILD := go build -trimpath -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help run build wasm test race bench fuzz soak lint e2e screenshots clean
+.PHONY: help run cluster build wasm test race bench bench-browser fuzz soak lint e2e screenshots clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 run: build ## build everything and serve this machine live, record kept in data/ (ARGS="--listen 127.0.0.1:8080" and such)
 	@exec bin/telltale serve --data data $(ARGS)
+
+cluster: build ## redis-server, three instances and nginx in front, on this machine, to look at; Ctrl-C ends all of it (PORT=8080)
+	@.scripts/cluster $(PORT)
 
 build: wasm ## build bin/telltale, the browser app inside it
 	@$(GOBUILD) -ldflags="-s -w -X main.version=$(VERSION)" -o bin/telltale ./server
 
 wasm: ## build public/app.wasm and its brotli and gzip twins
 	@mkdir -p .cache
-	@GOOS=js GOARCH=wasm $(GOBUILD) -ldflags="-s -w" -o .cache/app.wasm ./wasm
+	@modfile=$$(.scripts/slim) && GOOS=js GOARCH=wasm $(GOBUILD) -modfile=$$modfile -ldflags="-s -w" -o .cache/app.wasm ./wasm
 	@go run ./.scripts/precompress .cache/app.wasm public/app.wasm
 
 test: ## all that CI runs: format, vet, unit tests with -race, Wasm tests under node, real Chromium
@@ -41,10 +44,13 @@ e2e: ## browser tests: Chromium drives the real binary
 bench: ## benchmarks, each beside its baseline, on this machine and in Wasm under node
 	@.scripts/bench
 
+bench-browser: ## our page against one written in React as the textbooks do, in Chromium under load (ARGS="-rounds 5" and such)
+	@.scripts/bench-browser $(ARGS)
+
 fuzz: ## fuzz each target for FUZZTIME (30s)
 	@.scripts/fuzz $(FUZZTIME)
 
-soak: wasm ## the long proofs: crash and browser tests again and again, each fuzz target for five minutes
+soak: wasm ## the long proofs: crash, fault and browser tests again and again, each fuzz target for five minutes
 	@.scripts/soak
 
 lint: $(STATICCHECK_BIN) ## gofmt, go vet and staticcheck, for this machine and for Wasm

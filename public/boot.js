@@ -68,9 +68,29 @@
     if (state !== (log.dataset.at || "back")) tell(log.dataset.at = state);
     // Only a part of a long log is drawn: where, in rows of 20 px, in steps that leave the reader well within it.
     const rows = Math.round(-log.scrollTop / 20);
-    if (state === "away" && Math.abs(rows - (log.dataset.rows || 0)) >= 60) tell("at " + (log.dataset.rows = rows));
+    if (state === "away" && Math.abs(rows - (log.dataset.rows || 0)) >= 30) tell(`at ${log.dataset.rows = rows} ${Math.ceil(log.clientHeight / 20)}`);
     if (state === "back") log.dataset.rows = 0;
   }, { capture: true, passive: true });
+
+  // Within a log the arrows go from line to line and Enter opens one; in a field that searches, Enter goes to the next match.
+  // What else scrolls a page scrolls the log that has the focus.
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !event.target.closest) return;
+    const tell = (detail) => event.target.dispatchEvent(new CustomEvent("follow", { bubbles: true, detail }));
+    if (event.key === "Enter" && event.target.dataset.enter) return tell(event.target.dataset.enter + (event.shiftKey ? " down" : " up"));
+    const log = event.target.closest("[data-follow]");
+    const row = event.target.closest(".r");
+    if (!log || event.target.closest("button, a")) return;
+    if (event.key === "Enter" && row) return tell("open " + row.id);
+    if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+    const up = event.key === "ArrowUp";
+    const edge = log.getBoundingClientRect()[up ? "bottom" : "top"];
+    const rows = [...log.querySelectorAll(".r")];
+    const to = row ? (up ? row.previousElementSibling : row.nextElementSibling)
+      : up ? rows.findLast((r) => r.getBoundingClientRect().bottom <= edge) : rows.find((r) => r.getBoundingClientRect().top >= edge);
+    if (to) to.focus();
+    event.preventDefault();
+  });
 
   // Keys reach the app as "key" events on its root, wherever the focus is, but for keys that are text in a field.
   const keys = new Set(["/", "j", "k", "p", "c", "Escape", "ArrowLeft", "ArrowRight"]);

@@ -16,11 +16,12 @@ const shell = new Set([page, ...listed
   .map((u) => u.pathname + u.search)]);
 
 // All of the shell or nothing: a worker that could not fetch every file is not installed, and the one before it stays.
-// "no-cache" asks the server whether the copy the page has just loaded is still good, and does not load it twice.
+// "no-cache" asks the server whether the copy the page has just loaded is still good, and does not load it twice. Who is not signed
+// in is sent to sign in, and that page is no part of the shell.
 self.addEventListener("install", (event) => {
   event.waitUntil(
     caches.open(cacheName).then((cache) =>
-      cache.addAll([...shell].map((u) => new Request(u, { cache: "no-cache" })))));
+      cache.addAll([...shell].map((u) => new Request(u, { cache: "no-cache", redirect: "error" })))));
 });
 
 // A new worker waits until every page of the old one is closed, or until a reader asks for it (see "message"): nobody is
@@ -38,12 +39,15 @@ self.addEventListener("message", (event) => {
   if (event.data && event.data.type === "skipWaiting") event.waitUntil(self.skipWaiting());
 });
 
+// These are nothing without a server, and never kept.
+const apart = new Set(["/healthz", "/readyz", "/signin", "/signout"]);
+
 self.addEventListener("fetch", (event) => {
   const request = event.request;
   if (request.method !== "GET") return;
   const url = new URL(request.url);
   if (url.origin !== self.location.origin) return;
-  if (url.pathname.startsWith("/api/") || url.pathname === "/healthz" || url.pathname === "/readyz") return;
+  if (url.pathname.startsWith("/api/") || apart.has(url.pathname)) return;
 
   if (request.mode === "navigate") {
     event.respondWith(navigate(event, url));
