@@ -53,9 +53,11 @@ type Program struct {
 	running  *run   // nil while it does not
 	wanted   bool   // start it again once the one that is ending has ended
 	changes  int    // of painters: whether a linger is still meant
+	later    bool   // a painter wants another frame
 	shown    string // the server the page shows; "" for all
 	recalled map[wish]bool
-	backs    []back // gaps to be filled
+
+	logs logReads
 
 	again   chan struct{} // of one: ask once more, though refused
 	recalls chan struct{} // of one: there may be something to recall
@@ -111,12 +113,13 @@ func New(source feed.Source, o Options) *Program {
 	p := &Program{
 		record:   o.Record,
 		keep:     o.Keep,
-		model:    model.New(),
+		model:    model.NewOn(new(browser.Shelf)),
 		frames:   func(draw func()) frames { return browser.NewFrames(draw) },
 		recalled: make(map[wish]bool),
 		again:    make(chan struct{}, 1),
 		recalls:  make(chan struct{}, 1),
 		saves:    make(chan struct{}, 1),
+		logs:     logReads{again: make(chan struct{}, 1)},
 	}
 	p.tabs = alone{}
 	if tabs, ok := source.(sharer); ok {
@@ -125,7 +128,7 @@ func New(source feed.Source, o Options) *Program {
 	p.client = feed.Client{Source: source, Handle: p.fold, Probe: o.Probe}
 	if len(o.Picture) > 0 {
 		if got, err := p.model.Load(o.Picture, time.Now()); err != nil {
-			p.model = model.New() // the stream will bring one
+			p.model = model.NewOn(new(browser.Shelf)) // the stream will bring one
 		} else if got.Fresh {
 			p.client.After = got.Place
 			p.kept.Update(got.Batch)
@@ -190,6 +193,9 @@ func (p *Program) idle(meant int) {
 // Repaint has what is attached painted on the next frame, as something it draws from changed that is not in the Model.
 func (p *Program) Repaint() { p.changed() }
 
+// Later has what is attached painted again on the next frame. It is for painters, which hold the lock.
+func (p *Program) Later() { p.later = true }
+
 // Stop ends the stream and returns when nothing of it runs and every callback is released. What is attached stays so; the
 // next Attach starts the stream again, where it was. It must not be called from a painter.
 func (p *Program) Stop() {
@@ -239,6 +245,7 @@ func (p *Program) start() {
 	parts.Go(func() { p.follow(ctx, r) })
 	parts.Go(func() { p.age(ctx) })
 	parts.Go(func() { p.remember(ctx) })
+	parts.Go(func() { p.readLog(ctx) })
 	parts.Go(func() { p.preserve(ctx) })
 	if !browser.Visible() {
 		parts.Go(func() { p.unseen(r, false) })
@@ -379,5 +386,9 @@ func (p *Program) frame() {
 	now := time.Now()
 	for _, paint := range p.painters {
 		(*paint)(p.model, now)
+	}
+	if p.later {
+		p.later = false
+		p.draw.Request()
 	}
 }

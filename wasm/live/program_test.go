@@ -203,6 +203,28 @@ func TestFoldsAtOnceAndPaintsOncePerFrame(t *testing.T) {
 	})
 }
 
+// A painter that has put something off is called again on the next frame, though nothing came.
+func TestLaterIsTheNextFrame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, sc := program(&source{}, nil)
+		painted := 0
+		detach := p.Attach(func(*model.Model, time.Time) {
+			if painted++; painted < 5 {
+				p.Later()
+			}
+		})
+		synctest.Wait()
+		for range 10 {
+			sc.show()
+		}
+		if painted != 5 {
+			t.Errorf("painted %d times, want 5: as often as was asked for, and no more", painted)
+		}
+		detach()
+		p.Stop()
+	})
+}
+
 func TestTheStreamOutlivesAChangeOfScreens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &source{}
@@ -274,11 +296,8 @@ func TestBeginsWithThePictureOfThePage(t *testing.T) {
 					t.Errorf("asked for %q, want %q", asked, tt.asked)
 				}
 				p.View(func(m *model.Model, _ time.Time) {
-					from, end := m.Log.Span()
 					var got []string
-					for i := from; i < end; i++ {
-						got = append(got, m.Log.At(i).Message)
-					}
+					m.Log.Each(func(line model.Line) { got = append(got, line.Message) })
 					if got := strings.Join(got, " "); got != "one two" {
 						t.Errorf("log: got %q, want each line once", got)
 					}

@@ -1,13 +1,10 @@
 package live
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -71,46 +68,6 @@ func (p *Program) Recall(server string) {
 	p.remind()
 }
 
-// back is a gap to be filled: after From, up to and including To.
-type back struct{ from, to event.ID }
-
-// backPages bounds how much of a gap is read at once; the rest can be asked for again.
-const backPages = 5
-
-// ReadBack reads the lines between two places from the record, the second included, and puts them where they belong. It
-// returns at once.
-func (p *Program) ReadBack(from, to string) {
-	var b back
-	if b.from.UnmarshalText([]byte(from)) != nil || b.to.UnmarshalText([]byte(to)) != nil || b.to.IsZero() {
-		return
-	}
-	p.mu.Lock()
-	p.backs = append(p.backs, b)
-	p.mu.Unlock()
-	p.remind()
-}
-
-// fill reads one gap back.
-func (p *Program) fill(ctx context.Context, b back) {
-	q := url.Values{"types": {"logs:*"}, "limit": {"1000"}, "before": {event.ID{Epoch: b.to.Epoch, Seq: b.to.Seq + 1}.String()}}
-	if !b.from.IsZero() {
-		q.Set("after", b.from.String())
-	}
-	events, upto, err := p.readAll(ctx, q, backPages)
-	if err != nil && err != errLong {
-		return // the gap stands, and its button
-	}
-	if err == nil {
-		upto = b.to
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.model.ReadBack(events, b.from, b.to, upto)
-	if p.draw != nil {
-		p.draw.Request()
-	}
-}
-
 func (p *Program) remind() {
 	select {
 	case p.recalls <- struct{}{}:
@@ -131,13 +88,6 @@ func (p *Program) wished() (wish, bool) {
 func (p *Program) remember(ctx context.Context) {
 	for {
 		p.mu.Lock()
-		if len(p.backs) > 0 {
-			b := p.backs[0]
-			p.backs = p.backs[1:]
-			p.mu.Unlock()
-			p.fill(ctx, b)
-			continue
-		}
 		w, wanted := p.wished()
 		q, every := w.query(p.model.Now(time.Now()), len(p.model.Servers()))
 		p.mu.Unlock()
@@ -212,21 +162,9 @@ func (p *Program) readAll(ctx context.Context, q url.Values, pages int) (events 
 
 // appendLines reads the events of a page and closes it. What is no event is passed over.
 func appendLines(events []event.Event, page browser.Page) ([]event.Event, error) {
-	defer page.Body.Close()
-	if page.Status != 200 {
-		return events, errors.New("the answer was " + strconv.Itoa(page.Status))
-	}
-	lines := bufio.NewReaderSize(page.Body, 64<<10)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if e, bad := event.ParseLine(line); bad == nil {
-			events = append(events, e)
-		}
-		if err != nil {
-			if err == io.EOF {
-				err = nil
-			}
-			return events, err
-		}
-	}
+	err := eachLine(page.Status, page.Body, func(e event.Event) bool {
+		events = append(events, e)
+		return true
+	})
+	return events, err
 }

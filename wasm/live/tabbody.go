@@ -26,6 +26,7 @@ type tabBody struct {
 	left  bool   // own is closed
 
 	place    string // of the last event given
+	until    string // the end of a stretch of which the server left something out, while what it did not leave out is coming in
 	complete bool   // the picture, or what was missed, has been given
 	joined   bool
 	err      error
@@ -111,6 +112,7 @@ func (b *tabBody) readOwn() {
 var (
 	idLine   = []byte("id: ")
 	beatLine = []byte("\nevent: " + "stream:heartbeat\n")
+	gapLine  = []byte("event: " + "stream:gap\n")
 )
 
 // note looks at frames that are given to the reader.
@@ -126,9 +128,29 @@ func (b *tabBody) note(frames []byte) {
 			break
 		}
 	}
+	if to := spared(frames); to != "" {
+		b.until = to
+	}
+	if !behind(b.place, b.until) {
+		b.until = ""
+	}
 	if bytes.Contains(frames, beatLine) || bytes.HasPrefix(frames, beatLine[1:]) {
 		b.complete = true
 	}
+}
+
+// spared returns where the stretch ends that the last stream:gap in the frames says was left out for a slow link, or "".
+func spared(frames []byte) string {
+	i := bytes.LastIndex(frames, gapLine)
+	if i < 0 {
+		return ""
+	}
+	frame, _, _ := bytes.Cut(frames[i:], []byte("\n\n"))
+	_, data, _ := bytes.Cut(frame, []byte("\ndata: "))
+	if p, err := event.StreamGap.Decode(data); err == nil && p.Reason == "slow" {
+		return p.To.String()
+	}
+	return ""
 }
 
 // offered begins to listen to a new leader that listened to this tab, or asks it to; or finds that the one that is read
@@ -162,7 +184,7 @@ func (b *tabBody) take(data []byte) {
 
 // join goes over to the leader, if all that it did not pass on is here.
 func (b *tabBody) join() {
-	if b.joined || b.t.leading || b.session == "" || !b.complete || b.err != nil || behind(b.place, b.from) {
+	if b.joined || b.t.leading || b.session == "" || !b.complete || b.until != "" || b.err != nil || behind(b.place, b.from) {
 		return
 	}
 	b.joined = true

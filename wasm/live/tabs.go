@@ -305,6 +305,9 @@ func (t *Tabs) here(to string) {
 	n := browser.Note{Kind: noteHere, From: t.self, To: to, Session: t.session, Seen: t.seen}
 	if t.body != nil {
 		n.Place = t.body.place
+		if t.body.until != "" {
+			n.Place = t.body.until // who joins before that would not be told of what was left out
+		}
 	}
 	t.post(n)
 }
