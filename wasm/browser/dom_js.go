@@ -98,6 +98,30 @@ func (d *DOM) Drop(id string, n int) {
 	cut.Call("deleteContents")
 }
 
+// Cut removes the last n child elements of the element, in one cut.
+func (d *DOM) Cut(id string, n int) {
+	el, ok := d.element(id)
+	if !ok || n <= 0 {
+		return
+	}
+	children := el.Get("children")
+	have := children.Get("length").Int()
+	if have == 0 {
+		return
+	}
+	cut := d.document.Call("createRange")
+	cut.Call("setStartBefore", children.Call("item", max(have-n, 0)))
+	cut.Call("setEndAfter", children.Call("item", have-1))
+	cut.Call("deleteContents")
+}
+
+// Scroll scrolls the element.
+func (d *DOM) Scroll(id string, top int) {
+	if el, ok := d.element(id); ok {
+		el.Set("scrollTop", top)
+	}
+}
+
 // Remove removes the element itself.
 func (d *DOM) Remove(id string) {
 	if el, ok := d.element(id); ok {

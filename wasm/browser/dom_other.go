@@ -23,5 +23,11 @@ func (*DOM) Move(id, after string) {}
 // Drop does nothing.
 func (*DOM) Drop(id string, n int) {}
 
+// Cut does nothing.
+func (*DOM) Cut(id string, n int) {}
+
+// Scroll does nothing.
+func (*DOM) Scroll(id string, top int) {}
+
 // Remove does nothing.
 func (*DOM) Remove(id string) {}

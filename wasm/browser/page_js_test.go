@@ -128,6 +128,10 @@ func TestDOM(t *testing.T) {
 	d.HTML("gone", "nothing")
 	d.Remove("a")
 	d.HTML("a", "nothing")
+	d.Scroll("b", -40)
+	if top := page.Get("els").Get("b").Get("scrollTop").Int(); top != -40 {
+		t.Errorf("scrolled to %d", top)
+	}
 	want := []string{"a textContent plain", "a innerHTML <b>bold</b>", "b title 1 < 2", "b beforeend <i></i>", "b after a", "a textContent new", "a remove"}
 	said := page.Get("said")
 	for i := range max(len(want), said.Length()) {

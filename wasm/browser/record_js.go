@@ -20,6 +20,7 @@ func (r *Record) Read(ctx context.Context, query string) (Page, error) {
 		Status: answer.Get("status").Int(),
 		Next:   header(headers, "Telltale-Next"),
 		More:   header(headers, "Telltale-More") == "true",
+		Gone:   header(headers, "Telltale-Missing"),
 		Body:   b,
 	}, nil
 }

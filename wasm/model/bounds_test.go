@@ -2,6 +2,8 @@ package model
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -91,8 +93,9 @@ func TestNothingGrowsWithoutBound(t *testing.T) {
 	} {
 		equal(t, c.what, c.got, c.want)
 	}
-	if m.Log.bytes > MaxLogBytes || m.Log.bytes < MaxLogBytes/2 || one.Log.bytes > MaxServerBytes || one.Log.bytes < MaxServerBytes/2 {
-		t.Errorf("lines take %d bytes, and %d of one server; want nearly %d and %d", m.Log.bytes, one.Log.bytes, MaxLogBytes, MaxServerBytes)
+	check(t, &m.Log)
+	if len(m.Log.past) > MaxServers+1 {
+		t.Errorf("the past of %d servers is known", len(m.Log.past))
 	}
 }
 
@@ -105,6 +108,7 @@ func TestMemoryOfAFleet(t *testing.T) {
 		return s.HeapAlloc
 	}
 	w := newWorld(t)
+	w.m = NewOn(newFileShelf(t))
 	rounds := func() {
 		for range 1100 {
 			w.pass(time.Second)
@@ -132,6 +136,78 @@ func TestMemoryOfAFleet(t *testing.T) {
 	}
 }
 
+// fileShelf keeps blocks in a file, and so outside of the memory that is measured, as a browser does.
+type fileShelf struct {
+	t     *testing.T
+	file  *os.File
+	end   int64
+	at    map[int]int64
+	sizes map[int]int
+}
+
+func newFileShelf(t *testing.T) *fileShelf {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "shelf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return &fileShelf{t, file, 0, make(map[int]int64), make(map[int]int)}
+}
+
+func (s *fileShelf) Put(block []byte) int {
+	n := len(s.at) + 1
+	for s.sizes[n] != 0 {
+		n++
+	}
+	if _, err := s.file.WriteAt(block, s.end); err != nil {
+		s.t.Fatal(err)
+	}
+	s.at[n], s.sizes[n] = s.end, len(block)
+	s.end += int64(len(block))
+	return n
+}
+
+func (s *fileShelf) Get(n int, b []byte) []byte {
+	at := len(b)
+	b = append(b, make([]byte, s.sizes[n])...)
+	if _, err := s.file.ReadAt(b[at:], s.at[n]); err != nil {
+		s.t.Fatal(err)
+	}
+	return b
+}
+
+func (s *fileShelf) Drop(n int) { delete(s.at, n) }
+
+// A full log takes little of this program's memory, whatever is done with it.
+func TestFullLogIsSmall(t *testing.T) {
+	skipSlow(t)
+	heap := func() int64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	before := heap()
+	m := NewOn(newFileShelf(t))
+	for i := range MaxLines + 10_000 {
+		m.Update(feed.Batch{At: noon, Place: id(uint64(i + 1)), Events: []event.Event{lineAt(t, fmt.Sprint("web-", i%40), uint64(i+1), i)}})
+	}
+	var v View
+	v.Set(Filter{Find: words("line 9")})
+	for !v.Step(&m.Log, always) {
+		t.Fatal("not done")
+	}
+	n := 0
+	v.Window(&m.Log, 60_000, 50_000, func(Spot, bool, func() Line) { n++ })
+	used := heap() - before
+	runtime.KeepAlive(m)
+	t.Logf("%d lines of %d KB take %d KB of memory", m.Log.Len(), m.Log.Bytes()>>10, used>>10)
+	if m.Log.Len() < MaxLines-openLines || n != 10_000 || used > 2<<20 {
+		t.Errorf("%d lines take %d bytes of memory, want at most 2 MB", m.Log.Len(), used)
+	}
+}
+
 func FuzzUpdate(f *testing.F) {
 	for _, typ := range event.Catalogue() {
 		f.Add(typ.Name, []byte(typ.Sample))
@@ -144,9 +220,8 @@ func FuzzUpdate(f *testing.F) {
 		if s := m.Server("s"); s != nil {
 			m.Aged(s, noon)
 			s.Under()
-			for n, end := s.Log.Span(); n < end; n++ {
-				s.Log.At(n).Detail()
-			}
+			s.Tail.Last(1)
+			check(t, &m.Log)
 		}
 	})
 }

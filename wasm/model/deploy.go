@@ -15,7 +15,7 @@ func (s *Server) deploy(e event.Event, action string) bool {
 		return false
 	}
 	stage := Stage(i)
-	id, _ := common(e)
+	id, _, _ := common(e)
 	d := s.deployment(id, stage)
 	if d.Began.IsZero() {
 		d.Began = e.Time

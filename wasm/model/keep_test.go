@@ -58,9 +58,9 @@ func TestKept(t *testing.T) {
 	if a == nil || b == nil || a.Status.State != Busy || a.Version != "1" || a.CPU.Usage != 99 || b.Status.Reason != "no" || len(a.Events) != 1 {
 		t.Errorf("got %+v, %+v", a, b)
 	}
-	from, end := got.Log.Span()
-	if got.Log.Len() != keptLines || got.Log.At(end-1).Message != "line 999" || got.Log.At(from).Message != "line 800" {
-		t.Errorf("kept %d lines, the newest %q", got.Log.Len(), got.Log.At(end-1).Message)
+	lines := got.Log.all()
+	if len(lines) != keptLines || lines[keptLines-1].Message != "line 999" || lines[0].Message != "line 800" {
+		t.Errorf("kept %d lines, the newest %q", len(lines), lines[len(lines)-1].Message)
 	}
 
 	// The log begins anew: what was is not kept.

@@ -2,298 +2,316 @@ package model
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
-// Level is how grave a log line is.
-type Level uint8
-
+// Bounds of the blocks of a Log.
 const (
-	Info Level = iota // also where none was said
-	Debug
-	Warn
-	Error
-	NumLevels = iota
+	blockLines = 256
+	blockBytes = 128 << 10
+	openLines  = 2 * blockLines // of the newest lines, which are in this program's own memory
+	openBytes  = 2 * blockBytes
+	loadedMost = 4 // blocks that were read last, and are likely to be read again
 )
 
-var levelNames = [NumLevels]string{"info", "debug", "warn", "error"}
-
-func (l Level) String() string {
-	if int(l) < NumLevels {
-		return levelNames[l]
-	}
-	return "info"
-}
-
-// Line is one line of a log. It is never changed once made, so a pointer to it may be kept.
-type Line struct {
-	Place   event.ID
-	Time    time.Time // by the event's clock
-	Server  string
-	Type    string // "logs:app"
-	Level   Level
-	Message string // of a request: "GET /path 200 38 ms"
-	Data    []byte // the JSON object as it came, for what opens under the line; nil when it was longer than MaxData
-
-	// Gap is set on a line that stands for lines that are not here: Place and Time say where they would have stood, and
-	// Message is empty.
-	Gap *Gap
-}
-
-// Kind returns the part of the type after the colon: "app", "system", "request", "error".
-func (l *Line) Kind() string {
-	const prefix = "logs:"
-	if len(l.Type) > len(prefix) {
-		return l.Type[len(prefix):]
-	}
-	return ""
-}
-
-// Gap is what the stream said it left out.
-type Gap struct {
-	Reason   string // "trimmed": retention took it before we came back; others: left out for a slow link
-	From, To event.ID
-	Count    uint64 // how many, where the stream counted
-	At       time.Time
-	Read     bool // the lines that were left out have been read from the record since
-}
-
-// Log is the newest lines in the order of their times, those of one instant in the order of their places; a line where
-// others are missing stands where it came, and keeps what is before it before it. Each line has a number, rising by one: a
-// painter remembers the numbers it has drawn and sees what has come and what has gone. When a line came late and stands among
-// older ones, Turn has risen and the numbers have moved. The zero Log is empty.
+// Log is the newest lines of all servers, in the order of their times, those of one instant in the order of places: at most
+// MaxLines and MaxLogBytes, the oldest go first. The newest are in memory; all others are in blocks on a Shelf, of which
+// only an index is here. A line that comes late goes to its place, whichever that is. Lines that are not here, and stand
+// between such that are, are told by a Line with a Gap.
 type Log struct {
-	Turn   uint64
-	Levels [NumLevels]int // how many lines of each level are held
+	// Rev rises with each change of what is held.
+	Rev uint64
+	// Full is set once lines had to go because no more can be held.
+	Full bool
 
-	ring  []*Line // grows by doubling up to the bound; line number i stands at i modulo its length
-	end   uint64  // number of the line that will come next
-	n     int
-	bytes int
+	shelf  Shelf
+	blocks []*block // in order; the last is the open one, which is not on the shelf and may be empty
+	open   packed
+	late   []Line // lines that belong among older blocks, until the batch is over
+	lines  int    // gaps are no lines
+	bytes  int
+	levels [NumLevels]int
+	names  names
+	newest event.ID // the highest place of a line
+	merges bool     // while it does, no block is dropped
+
+	past   map[string]*Past // by server; "" is all
+	loaded []loaded         // the one read last is first
+	stamp  uint64
+	viewer uint64 // the View that looked last
+	buf    []byte
 }
 
-// Span returns the numbers of the oldest line held and of the one that comes next: the lines are [from, end).
-func (l *Log) Span() (from, end uint64) { return l.end - uint64(l.n), l.end }
+// block is the index of a block: what is in it, and what a View made of that.
+type block struct {
+	shelf       int // zero: the open one
+	stamp       uint64
+	n, bytes    int
+	first, last key
+	least       event.ID // the lowest place in it
+	gaps        int
+	seen        seen
+}
+
+type loaded struct {
+	shelf int
+	buf   []byte
+	packed
+}
+
+func newLog(shelf Shelf) Log {
+	return Log{shelf: shelf, blocks: []*block{{}}, past: make(map[string]*Past)}
+}
 
 // Len returns how many lines are held.
-func (l *Log) Len() int { return l.n }
+func (l *Log) Len() int { return l.lines }
 
-// At returns the line with that number, or nil when it is not held.
-func (l *Log) At(number uint64) *Line {
-	if from, end := l.Span(); number < from || number >= end {
-		return nil
+// Bytes returns how much they take on the shelf and in memory, but for the index.
+func (l *Log) Bytes() int { return l.bytes }
+
+// Levels returns how many lines of each level are held, of one server or with "" of all.
+func (l *Log) Levels(server string) [NumLevels]int {
+	if server == "" {
+		return l.levels
 	}
-	return l.ring[number%uint64(len(l.ring))]
+	if i, ok := l.names.find[server]; ok {
+		return l.names.list[i].levels
+	}
+	return [NumLevels]int{}
 }
 
-// push appends the line and drops the oldest beyond the bounds.
-func (l *Log) push(line *Line, maxLines, maxBytes int) {
-	if l.n == len(l.ring) && l.n < maxLines {
-		bigger := make([]*Line, min(max(64, 2*l.n), maxLines))
-		from, end := l.Span()
-		for i := from; i < end; i++ {
-			bigger[i%uint64(len(bigger))] = l.ring[i%uint64(len(l.ring))]
-		}
-		l.ring = bigger
+// Oldest returns the time of the oldest line held; zero when none is.
+func (l *Log) Oldest() time.Time {
+	if b := l.blocks[0]; b.n > 0 {
+		return time.UnixMilli(b.first.ms).UTC()
 	}
-	late := l.late(line)
-	if l.n == len(l.ring) {
-		if late == l.n {
-			return // older than all there is room for
-		}
-		l.drop()
-	}
-	at := func(back int) **Line { return &l.ring[(l.end-uint64(back))%uint64(len(l.ring))] }
-	for i := range late {
-		*at(i) = *at(i + 1)
-	}
-	*at(late) = line
-	if line.Gap == nil {
-		l.Levels[line.Level]++
-	}
-	if late > 0 {
-		l.Turn++
-	}
-	l.end++
-	l.n++
-	l.bytes += line.size()
-	for l.bytes > maxBytes && l.n > 1 {
-		l.drop()
-	}
+	return time.Time{}
 }
 
-// late returns how many lines at the end belong behind the line.
-func (l *Log) late(line *Line) int {
-	n := 0
-	for ; n < l.n && line.Gap == nil; n++ {
-		last := l.ring[(l.end-1-uint64(n))%uint64(len(l.ring))]
-		if c := last.Time.Compare(line.Time); last.Gap != nil || c < 0 || c == 0 && last.Place.Compare(line.Place) <= 0 {
-			break
+// Each calls f with every line and gap that is held, oldest first.
+func (l *Log) Each(f func(Line)) {
+	for _, b := range l.blocks {
+		p := l.load(b)
+		for i := range p.recs {
+			f(p.line(&p.recs[i], &l.names))
 		}
 	}
-	return n
 }
 
-// refill puts other lines in the place of all: they get new numbers.
-func (l *Log) refill(lines []*Line, maxLines, maxBytes int) {
-	end := l.end
-	turn := l.Turn + 1
-	*l = Log{end: end}
-	for _, line := range lines {
-		l.push(line, maxLines, maxBytes)
+// load returns what is in the block. It is good until the next call, and must not be changed.
+func (l *Log) load(b *block) *packed {
+	if b.shelf == 0 {
+		return &l.open
 	}
-	l.Turn = turn
-}
-
-// all returns the lines that are held, oldest first.
-func (l *Log) all() []*Line {
-	lines := make([]*Line, 0, l.n)
-	for from, end := l.Span(); from < end; from++ {
-		lines = append(lines, l.At(from))
-	}
-	return lines
-}
-
-func (l *Log) drop() {
-	from, _ := l.Span()
-	i := from % uint64(len(l.ring))
-	l.bytes -= l.ring[i].size()
-	if line := l.ring[i]; line.Gap == nil {
-		l.Levels[line.Level]--
-	}
-	l.ring[i] = nil
-	l.n--
-}
-
-func (l *Log) clear() { *l = Log{end: l.end, Turn: l.Turn} }
-
-// lineSize is what a Line takes by itself, in bytes, with what the allocator adds.
-const lineSize = 208
-
-func (l *Line) size() int { return lineSize + len(l.Message) + len(l.Data) }
-
-// Detail returns what opens under the line: the stack of an error, and the context as JSON text; "" for what it has not.
-func (l *Line) Detail() (stack, context string) {
-	switch l.Type {
-	case event.LogsApp.Name():
-		p, _ := event.LogsApp.Decode(l.Data)
-		return "", string(p.Context)
-	case event.LogsError.Name():
-		p, _ := event.LogsError.Decode(l.Data)
-		return p.Stack, string(p.Context)
-	}
-	return "", ""
-}
-
-// maxMessage bounds what is kept of a message, in bytes.
-const maxMessage = 4 << 10
-
-// line folds in a logs:* event.
-func (m *Model) line(s *Server, e event.Event) {
-	l := lineOf(s.ID, e)
-	m.Log.push(l, MaxLines, MaxLogBytes)
-	s.Log.push(l, MaxServerLines, MaxServerBytes)
-}
-
-func lineOf(server string, e event.Event) *Line {
-	l := &Line{Place: e.ID, Time: e.Time, Server: server, Type: e.Type, Data: keep(e.Data)}
-	var level string
-	switch e.Type {
-	case event.LogsRequest.Name():
-		p, _ := event.LogsRequest.Decode(e.Data)
-		level = p.Level
-		if level == "" && p.StatusCode >= 500 {
-			level = "error"
+	i := slices.IndexFunc(l.loaded, func(o loaded) bool { return o.shelf == b.shelf })
+	if i < 0 {
+		if len(l.loaded) < loadedMost {
+			l.loaded = append(l.loaded, loaded{})
 		}
-		l.Message = requestMessage(p)
-	case event.LogsError.Name():
-		p, _ := event.LogsError.Decode(e.Data)
-		level, l.Message = p.Level, p.Message
-		if level == "" {
-			level = "error"
+		i = len(l.loaded) - 1
+		o := &l.loaded[i]
+		o.shelf = b.shelf
+		if cap(o.buf) > 4*blockBytes {
+			o.buf = nil // one very long line is no reason to keep so much
 		}
-	case event.LogsSystem.Name():
-		p, _ := event.LogsSystem.Decode(e.Data)
-		level, l.Message = p.Level, p.Message
-		if p.Component != "" {
-			l.Message = p.Component + ": " + p.Message
-		}
-	default: // logs:app, and those the catalogue does not know
-		p, _ := event.LogsApp.Decode(e.Data)
-		level, l.Message = p.Level, p.Message
+		o.buf = l.shelf.Get(b.shelf, o.buf[:0])
+		o.read(o.buf)
 	}
-	l.Level = ParseLevel(level)
-	l.Message = clip(l.Message)
-	return l
+	if i > 0 {
+		o := l.loaded[i]
+		copy(l.loaded[1:], l.loaded[:i])
+		l.loaded[0] = o
+	}
+	return &l.loaded[0].packed
 }
 
-// ParseLevel reads the words that publishers use; what it does not know is Info.
-func ParseLevel(s string) Level {
-	switch strings.ToLower(s) {
-	case "debug", "trace":
-		return Debug
-	case "warn", "warning":
-		return Warn
-	case "error", "fatal", "critical", "panic":
-		return Error
-	}
-	return Info
-}
-
-// requestMessage says a request in one line: "GET /path 200 38 ms", and what else was said of it.
-func requestMessage(p event.RequestLine) string {
-	b := make([]byte, 0, 64)
-	b = append(b, p.Method...)
-	b = append(b, ' ')
-	b = append(b, p.Path...)
-	if p.StatusCode != 0 {
-		b = strconv.AppendInt(append(b, ' '), int64(p.StatusCode), 10)
-	}
-	if ms, ok := p.ResponseTime.Get(); ok {
-		prec := 0
-		if ms < 10 {
-			prec = 1
+// rec returns what the line is found by, its names counted as used once more.
+func (l *Log) rec(line *Line) rec {
+	r := rec{key: line.key(), level: line.Level}
+	number := func(word string) uint16 {
+		for {
+			if i, ok := l.names.number(word); ok {
+				return i
+			}
+			if l.merges || !l.dropOldest() {
+				i, _ := l.names.number("")
+				return i
+			}
 		}
-		b = strconv.AppendFloat(append(b, ' '), ms, 'f', prec, 64)
-		b = append(b, " ms"...)
 	}
-	if p.Message != "" {
-		b = append(b, "  "...)
-		b = append(b, p.Message...)
+	r.server, r.typ = number(line.Server), number(line.Type)
+	if !r.gap {
+		l.names.list[r.server].levels[r.level]++
+		l.levels[r.level]++
+		l.lines++
+		if r.place.Epoch != l.newest.Epoch || r.place.Seq > l.newest.Seq {
+			l.newest = r.place
+		}
 	}
-	return string(b)
+	return r
 }
 
-// gap enters that something is missing, and puts a line where missing lines would have stood.
-func (m *Model) gap(p event.Gap, place event.ID, at time.Time) {
-	g := Gap{Reason: p.Reason, From: p.From, To: p.To, Count: uint64(max(p.Count, 0)), At: at}
-	m.Link.Gaps = tail(append(m.Link.Gaps, g), MaxBreaks)
-	if n := len(m.Link.Breaks); n > 0 && m.Link.Breaks[n-1].To.IsZero() {
-		m.Link.Breaks[n-1].Lost = true
-		m.Link.Breaks[n-1].Missed = 0
+// forget undoes rec.
+func (l *Log) forget(r *rec) {
+	if !r.gap {
+		l.names.list[r.server].levels[r.level]--
+		l.levels[r.level]--
+		l.lines--
 	}
-	m.Shape++
-	if len(p.Classes) > 0 && !slices.Contains(p.Classes, event.Line) {
+	l.names.release(r.server)
+	l.names.release(r.typ)
+}
+
+// push takes a line that has come: it is in its place when settle has been called.
+func (l *Log) push(line Line) {
+	n := len(l.blocks)
+	open, late := l.blocks[n-1], false
+	switch {
+	case open.n > 0 && (n > 1 || open.n >= blockLines):
+		late = line.key().compare(open.first) < 0
+	case open.n == 0 && n > 1:
+		late = line.key().compare(l.blocks[n-2].last) <= 0
+	}
+	if late {
+		line.Data = slices.Clone(line.Data)
+		l.late = append(l.late, line)
 		return
 	}
-	l := &Line{Place: place, Time: m.Now(at), Gap: &g}
-	m.Log.push(l, MaxLines, MaxLogBytes)
-	for _, s := range m.sorted {
-		if s.Log.n > 0 {
-			s.Log.push(l, MaxServerLines, MaxServerBytes)
-			s.Rev++
+	l.toOpen(&line)
+}
+
+// settle puts the late lines where they belong and lets the oldest go beyond the bounds.
+func (l *Log) settle() {
+	if len(l.late) > 0 {
+		l.merge(l.late)
+		clear(l.late)
+		l.late = l.late[:0]
+	}
+	for (l.lines > MaxLines || l.bytes > MaxLogBytes) && l.dropOldest() {
+		l.Full = true
+	}
+}
+
+// toOpen inserts the line into the open block and reports whether it was new.
+func (l *Log) toOpen(line *Line) bool {
+	open := l.blocks[len(l.blocks)-1]
+	r := l.rec(line)
+	was := len(l.open.body)
+	if !l.open.insert(line, r) {
+		l.forget(&r)
+		return false
+	}
+	if r.gap {
+		open.gaps++
+	}
+	if open.n == 0 || r.place.Compare(open.least) < 0 {
+		open.least = r.place
+	}
+	l.changed(open, &l.open, len(l.open.body)-was+recSize)
+	if n := len(l.open.recs); n >= openLines || n > 1 && len(l.open.body) > openBytes {
+		l.seal()
+	}
+	return true
+}
+
+// changed brings the index of a block up to date.
+func (l *Log) changed(b *block, p *packed, more int) {
+	l.Rev++
+	l.stamp++
+	b.stamp = l.stamp
+	b.n, b.bytes = len(p.recs), b.bytes+more
+	l.bytes += more
+	if b.n > 0 {
+		b.first, b.last = p.recs[0].key, p.recs[b.n-1].key
+	}
+}
+
+// survey looks through a whole block.
+func (b *block) survey(p *packed) {
+	b.gaps, b.least = 0, event.ID{}
+	for i := range p.recs {
+		r := &p.recs[i]
+		if r.gap {
+			b.gaps++
+		}
+		if i == 0 || r.place.Compare(b.least) < 0 {
+			b.least = r.place
 		}
 	}
 }
 
-// tail keeps the newest of a list that is too long, in an array of its own.
-func tail[T any](list []T, bound int) []T {
-	if len(list) > bound {
-		return slices.Clone(list[len(list)-bound:])
+// dropOldest lets the oldest block go, unless it is the open one.
+func (l *Log) dropOldest() bool {
+	if len(l.blocks) == 1 {
+		return false
 	}
-	return list
+	b := l.blocks[0]
+	p := l.load(b)
+	l.dropped(p, l.blocks[1])
+	for i := range p.recs {
+		l.forget(&p.recs[i])
+	}
+	l.shelf.Drop(b.shelf)
+	l.bytes -= b.bytes
+	l.blocks = slices.Delete(l.blocks, 0, 1)
+	l.Rev++
+	return true
+}
+
+// takeGap takes out the gap between the two places, and reports whether it was there.
+func (l *Log) takeGap(from, to event.ID) (gap Line, ok bool) {
+	for at, b := range l.blocks {
+		if b.gaps == 0 {
+			continue
+		}
+		p := l.load(b)
+		for i := range p.recs {
+			if !p.recs[i].gap {
+				continue
+			}
+			line := p.line(&p.recs[i], &l.names)
+			if line.Gap.From != from || line.Gap.To != to {
+				continue
+			}
+			l.forget(&p.recs[i])
+			if b.shelf == 0 {
+				l.open.recs = slices.Delete(l.open.recs, i, i+1)
+				b.gaps--
+				l.emptied(b)
+			} else {
+				rest := packed{recs: slices.Delete(slices.Clone(p.recs), i, i+1), body: slices.Clone(p.body)}
+				l.replace(at, &rest)
+			}
+			return line, true
+		}
+	}
+	return gap, false
+}
+
+// emptied brings the index of the open block up to date when a line was taken out.
+func (l *Log) emptied(b *block) {
+	if len(l.open.recs) > 0 {
+		l.changed(b, &l.open, 0)
+		return
+	}
+	l.Rev++
+	l.stamp++
+	l.bytes -= b.bytes
+	*b = block{stamp: l.stamp}
+	l.open = packed{}
+}
+
+// clear forgets everything.
+func (l *Log) clear() {
+	for _, b := range l.blocks {
+		if b.shelf != 0 {
+			l.shelf.Drop(b.shelf)
+		}
+	}
+	rev, stamp := l.Rev+1, l.stamp+1
+	*l = newLog(l.shelf)
+	l.Rev, l.stamp = rev, stamp
+	l.blocks[0].stamp = stamp
 }

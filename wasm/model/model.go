@@ -13,17 +13,15 @@ import (
 
 // Bounds of a Model.
 const (
-	MaxServers     = 500   // the one silent for longest is forgotten first
-	MaxTypes       = 100   // per server, for events and metrics the catalogue does not know; and of TypeStats
-	MaxDeployments = 20    // per server
-	MaxRecent      = 200   // Recent
-	MaxLines       = 2_000 // Log
-	MaxServerLines = 1_000 // Server.Log
+	MaxServers     = 500     // the one silent for longest is forgotten first
+	MaxTypes       = 100     // per server, for events and metrics the catalogue does not know; and of TypeStats
+	MaxDeployments = 20      // per server
+	MaxRecent      = 200     // Recent
+	MaxLines       = 100_000 // Log
 	MaxThread      = 200
 	MaxBreaks      = 50
-	MaxData        = 8 << 10   // of one event's JSON; longer ones are known without it
-	MaxLogBytes    = 2 << 20   // Log
-	MaxServerBytes = 512 << 10 // Server.Log
+	MaxData        = 8 << 10  // of one event's JSON that is no line; longer ones are known without it
+	MaxLogBytes    = 48 << 20 // Log, on its Shelf
 )
 
 // Model is all the page shows.
@@ -54,14 +52,17 @@ type Model struct {
 	dirty     bool // sorted is to be sorted anew
 	types     map[string]*TypeStat
 	skew      skew
-	logFloor  uint64 // lines of a new server are numbered from here
-	replaying bool   // what comes is picture or was missed
-	borrowed  bool   // it is a picture that the stream does not go on from
+	replaying bool // what comes is picture or was missed
+	picture   bool // what comes is the picture, up to the next heartbeat
+	borrowed  bool // it is a picture that the stream does not go on from
 }
 
-// New returns an empty Model.
-func New() *Model {
-	return &Model{servers: make(map[string]*Server), types: make(map[string]*TypeStat)}
+// New returns an empty Model that keeps its log in its own memory.
+func New() *Model { return NewOn(new(heapShelf)) }
+
+// NewOn returns an empty Model that keeps its log on the shelf, which is its own from now on.
+func NewOn(shelf Shelf) *Model {
+	return &Model{Log: newLog(shelf), servers: make(map[string]*Server), types: make(map[string]*TypeStat)}
 }
 
 // TypeStat is what was seen of one event type, on all servers.

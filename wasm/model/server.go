@@ -45,6 +45,8 @@ type Status struct {
 	Source string    // who says so; "" is the server's own word
 	Reason string    // offline: why; error: the message
 
+	Flapped int // it is the last of so many changes that were held while the state flapped; 0: of none
+
 	ErrorCode   string    // error
 	Critical    bool      // error
 	Connections int64     // busy; -1 when not said
@@ -73,8 +75,8 @@ type Server struct {
 
 	// Deployments are those still remembered, oldest first; at most MaxDeployments.
 	Deployments []*Deployment
-	// Log holds the newest lines, at most MaxServerLines.
-	Log Log
+	// Tail is what it said last; all else it said is in the Model's Log.
+	Tail Tail
 	// Events are the newest event of each type that no other field shows, such as backup:finished, newest first; at most
 	// MaxTypes.
 	Events []*Event

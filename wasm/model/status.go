@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -20,7 +21,7 @@ func newServer(id string) *Server {
 // status folds in a server:* event, and reports whether it is one we know.
 func (s *Server) status(e event.Event, action string) bool {
 	next := Status{Place: e.ID, Since: e.Time, At: e.Time, Load: nan, Connections: -1}
-	_, next.Source = common(e)
+	_, next.Source, next.Flapped = common(e)
 	switch action {
 	case "starting":
 		p, _ := event.ServerStarting.Decode(e.Data)
@@ -72,15 +73,16 @@ func (s *Server) status(e event.Event, action string) bool {
 	return true
 }
 
-// common returns the id the event brought, "" where it brought none of its own, and who says so. It is for what comes now
-// and then: it reads the JSON the slow way.
-func common(e event.Event) (id, source string) {
+// common returns the id the event brought, "" where it brought none of its own, who says so, and the last of how many changes it
+// is that the server held while they flapped; 0: of none. It is for what comes now and then: it reads the JSON the slow way.
+func common(e event.Event) (id, source string, flapped int) {
 	var c struct {
-		ID     json.RawMessage
-		Source json.RawMessage
+		ID      json.RawMessage
+		Source  json.RawMessage
+		Flapped json.RawMessage
 	}
 	if json.Unmarshal(e.Data, &c) != nil {
-		return "", ""
+		return "", "", 0
 	}
 	text := func(raw json.RawMessage) (s string) {
 		if json.Unmarshal(raw, &s) != nil {
@@ -91,5 +93,6 @@ func common(e event.Event) (id, source string) {
 	if id = text(c.ID); id == e.ID.String() {
 		id = "" // its place: what AppendJSON writes where there was none
 	}
-	return id, text(c.Source)
+	flapped, _ = strconv.Atoi(string(c.Flapped)) // whatever else a stranger calls by that name is none
+	return id, text(c.Source), max(flapped, 0)
 }

@@ -19,6 +19,7 @@ func (m *Model) Update(b feed.Batch) {
 			m.event(e, b.At)
 		}
 	}
+	m.Log.settle()
 	if !b.Place.IsZero() {
 		m.Place = b.Place
 	}
@@ -38,6 +39,7 @@ func (m *Model) control(e event.Event, at time.Time) {
 		case p.Mode == event.SyncFresh && m.borrowed:
 			m.clear() // the picture it began with comes again, and newer
 		}
+		m.picture = p.Mode != event.SyncResumed
 		m.borrowed = false
 		if br := m.Link.open(); br != nil {
 			br.Missed = 0
@@ -49,6 +51,11 @@ func (m *Model) control(e event.Event, at time.Time) {
 		p, _ := event.StreamHeartbeat.Decode(e.Data)
 		m.clock(p.ServerTime, at)
 		if m.replaying || !m.Complete {
+			if m.picture {
+				m.picture = false
+				m.Log.settle()
+				m.Log.pictured()
+			}
 			m.replaying = false
 			m.Complete = true
 			m.Shape++
@@ -58,7 +65,7 @@ func (m *Model) control(e event.Event, at time.Time) {
 		m.anew(at)
 	case event.StreamGap.Name():
 		p, _ := event.StreamGap.Decode(e.Data)
-		m.gap(p, e.ID, at)
+		m.gap(p, at)
 	}
 }
 
@@ -77,11 +84,8 @@ func (m *Model) anew(at time.Time) {
 	}
 }
 
-// clear forgets all servers and what they said. Numbers of log lines go on rising.
+// clear forgets all servers and what they said.
 func (m *Model) clear() {
-	for _, s := range m.sorted {
-		m.forgetting(s)
-	}
 	clear(m.servers)
 	m.sorted = nil
 	m.Recent = nil
@@ -92,12 +96,6 @@ func (m *Model) clear() {
 	m.Shape++
 }
 
-// forgetting takes note of how far a server's log was numbered, in case the server comes back.
-func (m *Model) forgetting(s *Server) {
-	_, end := s.Log.Span()
-	m.logFloor = max(m.logFloor, end)
-}
-
 // server returns the server with that id, new if need be.
 func (m *Model) server(id string) *Server {
 	if s, ok := m.servers[id]; ok {
@@ -105,12 +103,10 @@ func (m *Model) server(id string) *Server {
 	}
 	if len(m.servers) >= MaxServers {
 		oldest := slices.MinFunc(m.sorted, func(a, b *Server) int { return a.Seen.Compare(b.Seen) })
-		m.forgetting(oldest)
 		delete(m.servers, oldest.ID)
 		m.sorted = slices.DeleteFunc(m.sorted, func(s *Server) bool { return s == oldest })
 	}
 	s := newServer(id)
-	s.Log.end = m.logFloor
 	m.servers[id] = s
 	m.sorted = append(slices.Clip(m.sorted), s) // a new array: a view may hold the old slice
 	m.dirty = true
@@ -140,7 +136,7 @@ func (m *Model) event(e event.Event, at time.Time) {
 	case "metrics":
 		known = s.measure(e)
 	case "logs":
-		m.line(s, e)
+		m.line(s, e, at)
 		known = true
 	case "server":
 		if known = s.status(e, action); known {
