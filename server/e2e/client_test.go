@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 )
 
 // silent fails the test when the console said anything at all.
@@ -94,28 +91,4 @@ func TestBackAtOnce(t *testing.T) {
 		t.Errorf("live again %v after the server's return, want %v at most", late, soon)
 	}
 	b.quiet(cut...)
-}
-
-// A page that was frozen, as phones do, is live soon after it is thawed, and has all it missed.
-func TestThawedPageIsLive(t *testing.T) {
-	s := serve(t, "--no-host", "--heartbeat", "500ms")
-	s.publish("web-1", lines(1, 3))
-	b := open(t)
-	b.visit(s.url + "/servers/web-1")
-	b.live()
-	call(b, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: "frozen"})
-	s.publish("web-1", lines(4, 6))
-	beats := 0
-	s.follow("/api/events", "").want("five heartbeats, longer than the page may hear nothing", func(e event) bool {
-		if e.Event == "stream:heartbeat" {
-			beats++
-		}
-		return beats > 5
-	})
-	call(b, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: "active"})
-	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // thawed alone it stays hidden
-	b.live()
-	b.wait("the lines missed", rowsShow("line 6"))
-	sameList(t, "page", b.texts("#log-rows .r > span"), numbered(1, 6))
-	b.quiet()
 }

@@ -23,6 +23,8 @@ type server struct {
 	args []string
 	url  string // http://127.0.0.1:PORT, the same over restarts
 
+	token string // allRecorded shows it; "": none
+
 	cmd    *exec.Cmd
 	stderr *output
 	exited chan struct{} // closed when cmd has ended and been waited for
@@ -131,11 +133,16 @@ func (s *server) publish(id, body string) {
 
 func (s *server) post(path, body string) (status int, answer string) {
 	s.t.Helper()
+	return s.postAs("application/json", path, body)
+}
+
+func (s *server) postAs(media, path, body string) (status int, answer string) {
+	s.t.Helper()
 	req, err := http.NewRequestWithContext(within(s.t), "POST", s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", media)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)

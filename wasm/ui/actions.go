@@ -20,8 +20,8 @@ func (s *Page) onClick(ctx app.Context, e app.Event) {
 		s.do(ctx, data(on, "do"), data(on, "of"))
 		return
 	}
-	if row := closest(target, "div.r"); row.Truthy() && app.Window().Call("getSelection").Get("isCollapsed").Bool() {
-		row.Get("classList").Call("toggle", "open")
+	if row := closest(target, "div.r"); row.Truthy() && !closest(target, ".along").Truthy() && app.Window().Call("getSelection").Get("isCollapsed").Bool() {
+		s.ask("open", row.Get("id").String())
 		return
 	}
 	if s.open && !closest(target, "#continuity").Truthy() {
@@ -34,6 +34,8 @@ func (s *Page) do(ctx app.Context, what, of string) {
 	switch what {
 	case "continuity":
 		s.show(ctx, !s.open)
+	case "skip": // go-app takes over what links do, and scrolls without moving the focus
+		focus("main")
 	case "theme":
 		if boot := app.Window().Get("telltale"); boot.Truthy() {
 			s.theme = boot.Call("nextTheme").String()
@@ -41,9 +43,6 @@ func (s *Page) do(ctx app.Context, what, of string) {
 		ctx.Update()
 	case "retry":
 		s.src.Retry()
-	case "read":
-		from, to, _ := strings.Cut(of, " ")
-		s.src.ReadBack(from, to)
 	case "later":
 		s.update = false
 		ctx.Update()
@@ -56,6 +55,9 @@ func (s *Page) do(ctx app.Context, what, of string) {
 	case "copy-continuity":
 		s.src.View(func(m *model.Model, now time.Time) { copyText(ContinuityText(m, now)) })
 	default:
+		if v := s.log(); v != nil && s.doLog(v, what, of) {
+			return
+		}
 		s.ask(what, of)
 		if what == "clear" {
 			setValue("find", "")
@@ -75,21 +77,34 @@ type asker interface {
 func (s *Page) ask(what, of string) {
 	if screen, ok := s.screen.(asker); ok && screen.do(what, of, s.now) {
 		s.src.Repaint()
+		s.address()
 	}
 }
 
-// show opens or closes the Continuity panel and moves the focus along.
+// show opens or closes the Continuity panel and moves the focus along: into it, and back to where it was, unless the reader
+// has taken it elsewhere by then.
 func (s *Page) show(ctx app.Context, open bool) {
 	s.open = open
 	s.src.Repaint()
-	ctx.Update()
-	ctx.Defer(func(app.Context) {
-		id := "pill"
-		if open {
-			id = "continuity"
-		}
-		focus(id)
-	})
+	// Within Dispatch, as Defer alone may come before the update that it is to follow: what is not shown takes no focus.
+	after := func(then func()) {
+		ctx.Dispatch(func(ctx app.Context) { ctx.Defer(func(app.Context) { then() }) })
+	}
+	document := app.Window().Get("document")
+	if open {
+		s.from = document.Get("activeElement")
+		after(func() { focus("continuity") })
+		return
+	}
+	from, on := s.from, document.Get("activeElement")
+	s.from = nil
+	if body := document.Get("body"); on.Truthy() && !on.Equal(body) && !closest(on, "#continuity").Truthy() {
+		ctx.Update()
+		return
+	} else if from == nil || !from.Truthy() || from.Equal(body) || !from.Get("isConnected").Bool() {
+		from = app.Window().GetElementByID("pill")
+	}
+	after(func() { from.Call("focus") })
 }
 
 func (s *Page) onInput(ctx app.Context, e app.Event) {
@@ -134,7 +149,7 @@ func (s *Page) onPoint(ctx app.Context, e app.Event) {
 func (s *Page) onFollow(ctx app.Context, e app.Event) {
 	ctx.PreventUpdate()
 	what, of, _ := strings.Cut(e.Get("detail").String(), " ")
-	s.ask(what, of)
+	s.do(ctx, what, of)
 }
 
 // onKey carries out a key that was not pressed in a field. See boot.js.

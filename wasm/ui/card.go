@@ -16,9 +16,11 @@ type card struct {
 	id  string // the server's
 	key string // prefix of its elements' ids; never a stranger's word
 
-	rev       uint64 // of the server, as it is on screen
-	tick      int64  // the step of time it was last drawn at
-	drawn     bool
+	rev       uint64    // of the server, as it is on screen
+	tick      int64     // the step of time it was last drawn at
+	drawn     time.Time // by the local clock; zero: never
+	status    model.State
+	plotted   time.Time
 	trouble   bool // the shape of its lower half
 	sparkTo   int64
 	sparkSpan time.Duration
@@ -32,10 +34,10 @@ type card struct {
 func (c *card) draw(p *pen, m *model.Model, s *model.Server, now time.Time, span time.Duration) {
 	tick := now.UnixMilli() / ageStep.Milliseconds()
 	aged := aged(m, s, now)
-	if !p.making() && c.drawn && c.rev == s.Rev && c.tick == tick {
+	if !p.making() && !c.drawn.IsZero() && c.status == s.Status.State && (c.rev == s.Rev && c.tick == tick || !p.due(c.drawn, now)) {
 		return
 	}
-	c.rev, c.tick, c.drawn = s.Rev, tick, true
+	c.rev, c.tick, c.drawn, c.status = s.Rev, tick, now, s.Status.State
 	there := m.Now(now) // the server's clock
 
 	p.raw(`<article id="`)
@@ -115,7 +117,7 @@ func (c *card) drawFoot(p *pen, s *model.Server, there time.Time, span time.Dura
 	c.drawMeasures(p, s, there, span, aged)
 	if !c.trouble {
 		p.open(&c.last, "div", "last", c.key, "-last")
-		p.b = appendLastLine(p.b, newest(&s.Log, 1), there)
+		p.b = appendLastLine(p.b, s.Tail.Last(1), there)
 		p.shut(&c.last, "div")
 		return
 	}
@@ -129,8 +131,11 @@ func (c *card) drawMeasures(p *pen, s *model.Server, there time.Time, span time.
 	// A sparkline ends at the newest sample and moves with it; when none comes it moves slowly, and a gap grows.
 	to := edge(s.Measured(), there, 5*time.Second)
 	from := to - span.Milliseconds()
-	redraw := p.making() || to != c.sparkTo || span != c.sparkSpan || s.Past != c.past
-	c.sparkTo, c.sparkSpan, c.past = to, span, s.Past
+	moved := to != c.sparkTo && there.Sub(c.plotted).Abs() >= plotEvery
+	redraw := p.making() || moved || span != c.sparkSpan || s.Past != c.past
+	if redraw {
+		c.sparkTo, c.sparkSpan, c.past, c.plotted = to, span, s.Past, there
+	}
 	var room [maxPoints]Point
 
 	p.raw(`<div class="ms3">`)
@@ -223,22 +228,7 @@ func appendUnderway(b []byte, d *model.Deployment, there time.Time) []byte {
 	return add(b, `</u></div>`)
 }
 
-// newest returns up to n of the newest lines of a log, oldest first; places where lines were left out are no lines.
-func newest(l *model.Log, n int) []*model.Line {
-	var lines []*model.Line
-	from, end := l.Span()
-	for i := end; i > from && len(lines) < n; i-- {
-		if line := l.At(i - 1); line != nil && line.Gap == nil {
-			lines = append(lines, line)
-		}
-	}
-	for i, j := 0, len(lines)-1; i < j; i, j = i+1, j-1 {
-		lines[i], lines[j] = lines[j], lines[i]
-	}
-	return lines
-}
-
-func appendLastLine(b []byte, lines []*model.Line, there time.Time) []byte {
+func appendLastLine(b []byte, lines []model.Said, there time.Time) []byte {
 	for _, l := range lines {
 		level := levels[l.Level]
 		b = add(b, `<time>`)
@@ -252,7 +242,7 @@ func appendLastLine(b []byte, lines []*model.Line, there time.Time) []byte {
 			b = add(b, ` class="hot"`)
 		}
 		b = add(b, `>`)
-		b = AppendText(b, clip(l.Message))
+		b = AppendText(b, l.Message)
 		b = add(b, `</span>`)
 	}
 	return b
@@ -263,7 +253,7 @@ const lastLines = 4
 
 // appendLastLines appends the last words of a server in trouble.
 func appendLastLines(b []byte, s *model.Server, there time.Time) []byte {
-	lines := newest(&s.Log, lastLines)
+	lines := s.Tail.Last(lastLines)
 	b = add(b, `<div class="lines`)
 	if s.Status.State == model.Failing {
 		b = add(b, ` hot`)
@@ -276,7 +266,7 @@ func appendLastLines(b []byte, s *model.Server, there time.Time) []byte {
 		b = add(b, "Last lines, ")
 		b = strconv.AppendInt(b, int64(len(lines)), 10)
 		b = add(b, " of ")
-		b = AppendCount(b, int64(s.Log.Len()))
+		b = AppendCount(b, int64(s.Tail.Lines))
 	default:
 		b = add(b, "Last lines before the silence")
 	}
@@ -292,13 +282,13 @@ func appendLastLines(b []byte, s *model.Server, there time.Time) []byte {
 			b = append(b, l.Level.String()...)
 			b = add(b, `</b> `)
 		}
-		b = AppendText(b, clip(l.Message))
+		b = AppendText(b, l.Message)
 		b = add(b, `</p>`)
 	}
 	return add(b, `</div>`)
 }
 
-// clip cuts what one line of a card can never show; the log has the whole.
+// clip cuts what can never be shown in one line.
 func clip(s string) string {
 	const most = 300
 	if len(s) <= most {

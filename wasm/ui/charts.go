@@ -28,9 +28,15 @@ type charts struct {
 	cross  int64 // the instant the crosshair stands at, Unix milliseconds; 0: there is none
 }
 
+// plotEvery is how often a drawing of samples is made anew at most, however often they come: those that are closer together
+// than this are one to the Model, and the stretch of time that is shown moves by less than a pixel meanwhile. What is put off
+// comes with a step of ages.
+const plotEvery = 500 * time.Millisecond
+
 // panel is one chart on the page.
 type panel struct {
 	to                              int64 // the instant at its right edge
+	drawn                           time.Time
 	span                            time.Duration
 	past                            uint64
 	scale                           scaleMemory
@@ -87,8 +93,9 @@ func (c *charts) drawPanel(p *pen, pl *panel, key string, what measure, s *model
 
 	// Drawn anew when a sample came, and every two seconds when none does, since time goes on.
 	to := edge(metricOf(what, s).At, there, 2*time.Second)
-	if p.making() || to != pl.to || c.span != pl.span || s.Past != pl.past {
-		pl.to, pl.span, pl.past = to, c.span, s.Past
+	moved := to != pl.to && there.Sub(pl.drawn).Abs() >= plotEvery
+	if p.making() || moved || c.span != pl.span || s.Past != pl.past {
+		pl.to, pl.span, pl.past, pl.drawn = to, c.span, s.Past, there
 		var room [2][maxPoints]Point
 		chart := buildChart(what, s, to, c.span, there.Location(), &pl.scale, room[0][:0], room[1][:0])
 		p.open(&pl.plot, "div", "", key, "-plot")

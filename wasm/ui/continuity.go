@@ -75,6 +75,8 @@ func gapReason(reason string) string {
 		return "they are older than what the server keeps"
 	case "slow", "thinned", "":
 		return "this link was slower than the events"
+	case "picture":
+		return "the connection was lost and began again with a picture of the moment"
 	}
 	return string(AppendText(nil, reason))
 }

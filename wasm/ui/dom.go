@@ -19,6 +19,10 @@ type DOM interface {
 	Move(id, after string)
 	// Drop removes the first n children elements of the element.
 	Drop(id string, n int)
+	// Cut removes the last n children elements of the element.
+	Cut(id string, n int)
+	// Scroll scrolls the element to that place, in CSS pixels from where it begins to be laid out.
+	Scroll(id string, top int)
 	// Remove removes the element itself.
 	Remove(id string)
 }

@@ -12,10 +12,11 @@ import (
 
 // document is a DOM in a test: a tree that does what a browser's would, and counts what it is told.
 type document struct {
-	t      *testing.T
-	root   *node
-	writes int
-	lost   []string // ids that were written to and are not there
+	t        *testing.T
+	root     *node
+	writes   int
+	scrolled int      // where the log was scrolled to last
+	lost     []string // ids that were written to and are not there
 }
 
 type node struct {
@@ -168,6 +169,18 @@ func (d *document) Move(id, after string) {
 func (d *document) Drop(id string, count int) {
 	if n := d.get(id); n != nil {
 		n.kids = n.kids[count:]
+	}
+}
+
+func (d *document) Cut(id string, count int) {
+	if n := d.get(id); n != nil {
+		n.kids = n.kids[:len(n.kids)-count]
+	}
+}
+
+func (d *document) Scroll(id string, top int) {
+	if n := d.get(id); n != nil {
+		d.scrolled = top
 	}
 }
 

@@ -222,66 +222,6 @@ func TestChartSentence(t *testing.T) {
 	}
 }
 
-func TestRow(t *testing.T) {
-	at := time.Date(2026, 5, 12, 12, 39, 44, 390e6, time.UTC)
-	for _, c := range []struct {
-		name string
-		row  Row
-		find string
-		want string
-	}{
-		{"plain", Row{Time: at, Level: model.Info, Kind: "app", Message: "cache hit"}, "",
-			`<div class="r info"><time>12:39:44<span class="ms">.390</span></time><b>INFO</b><i>app</i><span>cache hit</span></div>`},
-		{"log text is never markup", Row{ID: "l7", Time: at, Level: model.Warn, Kind: "<i>", Message: `<img src=x onerror="alert(1)">`}, "",
-			`<div id="l7" class="r warn"><time>12:39:44<span class="ms">.390</span></time><b>WARN</b><i>&lt;i&gt;</i><span>&lt;img src=x onerror=&#34;alert(1)&#34;&gt;</span></div>`},
-		{"found", Row{Time: at, Level: model.Debug, Kind: "app", Message: "Token <token>"}, "token",
-			`<div class="r debug"><time>12:39:44<span class="ms">.390</span></time><b>DEBUG</b><i>app</i><span><mark>Token</mark> &lt;<mark>token</mark>&gt;</span></div>`},
-		{"opens", Row{Time: at, Level: model.Error, Kind: "error", Server: "web", Message: "failed", Stack: "a()\nb()", Context: `{"user":"<u>"}`}, "",
-			`<details class="r err"><summary><time>12:39:44<span class="ms">.390</span></time><b>ERROR</b><i>error</i><span><u>web</u> failed</span></summary><pre>` +
-				"\na()\nb()\n" + `<b>context</b> {&#34;user&#34;:&#34;&lt;u&gt;&#34;}</pre></details>`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := string(AppendRow(nil, c.row, c.find))
-			wellFormed(t, got)
-			if got != c.want {
-				t.Errorf("got  %s\nwant %s", got, c.want)
-			}
-		})
-	}
-	skipped := string(AppendSkipped(nil, 1400, at, at.Add(time.Second), "this link was slower than the log", ""))
-	if got, want := strings.ReplaceAll(wellFormed(t, skipped), nnbsp, "_"), "1_400 lines skipped, 12:39:44 to 12:39:45: this link was slower than the log"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestFound(t *testing.T) {
-	for _, c := range []struct {
-		s, find string
-		n       int
-	}{
-		{"aaa", "aa", 1}, {"Token token TOKEN", "tOkEn", 3}, {"x", "", 0}, {"", "x", 0}, {"größe", "ß", 1}, {"a\xc3", "\xc3", 1},
-		{"日本", "\x97", 0}, // the middle of a character
-	} {
-		if got := Found(c.s, c.find); got != c.n {
-			t.Errorf("Found(%q, %q): got %d, want %d", c.s, c.find, got, c.n)
-		}
-	}
-}
-
-func FuzzFound(f *testing.F) {
-	f.Add("a <token> b", "TOKEN")
-	f.Add("aaa", "aa")
-	f.Fuzz(func(t *testing.T, s, find string) {
-		html := string(AppendFound(nil, s, find))
-		if got, want := strings.Count(html, "<mark>"), Found(s, find); got != want {
-			t.Errorf("%d marks, %d found", got, want)
-		}
-		if rest := strings.NewReplacer("<mark>", "", "</mark>", "").Replace(html); strings.ContainsAny(rest, `<>"'`) {
-			t.Errorf("markup got through: %q", html)
-		}
-	})
-}
-
 func TestStages(t *testing.T) {
 	for _, c := range []struct {
 		s    Stages

@@ -232,7 +232,8 @@ func makeHarbour(t *testing.T) *world {
 func (w *world) View(f func(m *model.Model, now time.Time)) { f(w.m, noon.Add(200*time.Millisecond)) }
 
 func (w *world) Attach(func(m *model.Model, now time.Time)) (detach func()) { return func() {} }
-func (w *world) ReadBack(string, string)                                    {}
+func (w *world) Later()                                                     {}
+func (w *world) ReadLog(model.Wish)                                         {}
 func (w *world) Recall(string)                                              {}
 func (w *world) Repaint()                                                   {}
 func (w *world) Retry()                                                     {}

@@ -1,81 +1,110 @@
 package ui
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
-// logStep is how often the log is painted: faster than anyone reads, slow enough to leave the frame to the rest.
-const logStep = 100 * time.Millisecond
-
 const (
-	// maxRows is how many lines are on the page at most, of however many there are: some that can be seen, and as many again
-	// on either side, so that scrolling meets them drawn.
+	// logStep is how often what comes into a log is painted: faster than anyone reads, slow enough to leave the frame to the rest.
+	logStep = 100 * time.Millisecond
+	// logSlice is what a frame gives to a search; logBlocks blocks of the log are searched in any case.
+	logSlice  = 5 * time.Millisecond
+	logBlocks = 8
+	// maxRows is how many lines are on the page at most, of however many there are: some that can be seen, and more on either
+	// side, so that scrolling meets them drawn.
 	maxRows = 300
+	// briefRows is how many there are while a log is followed that brings more than a screenful with every step: nobody has
+	// scrolled up, and laying out what nobody sees would take the frame.
+	briefRows = 60
 	// rowHeight is what a line takes, in CSS pixels: two spacers stand for those that are not drawn.
 	rowHeight = 20
-	// findEvery is how often what is searched for is counted.
-	findEvery = time.Second
+	// rowsSeen is how many are in sight as long as the page has not said.
+	rowsSeen = 20
+	// olderFrom is how near to the oldest line held a reader comes when older ones are read; fewRows is a log so short that
+	// they are read without being asked for.
+	olderFrom = 200
+	fewRows   = 20
+	// maxOpen bounds how many lines are open at once: the one opened first closes.
+	maxOpen = 20
 )
 
-// logPanel shows the lines of a log, one row each, of which a window is on the page. It follows the newest until the reader
-// scrolls up; from then on nothing on it moves, what comes is counted, and the window follows the reader.
+// logPanel shows the lines of a log, of one server or of all, one row each, of which a window is on the page. It follows the
+// newest until the reader scrolls up; from then on nothing on it moves, what comes is counted, and the window follows the reader.
 type logPanel struct {
-	find   string
-	hidden [model.NumLevels]bool
+	server string // "" is all
+	asked  logAsk
+	view   model.View
+	set    bool   // the view has the filter that is asked for
+	wrong  string // what is wrong with the expression
+	lost   string // what became of a line that was looked for
+
 	paused time.Time // since when; zero while following
+	held   bool      // the view holds still
 	at     int       // how many rows the reader has scrolled up
+	seen   int       // how many rows are in sight
+	opened []event.ID
+	cur    model.Spot // the line the reader is at; zero: none
+	goal   goal       // where the reader wants to go
 
-	step    int64
-	next    uint64   // the number of the line that will be drawn next
-	rows    []uint64 // the numbers of the lines that are drawn, oldest first
-	found   int64    // places that read what is searched for
-	foundAt time.Time
-	all     bool // everything is to be drawn anew: another search, other levels
-	turn    uint64
+	step  int64
+	rev   uint64 // of the Log
+	done  bool   // the view was up to date then
+	rows  []row  // that are drawn, oldest first
+	to    int    // how many rows are below them
+	all   bool   // everything is to be drawn anew
+	moved bool   // the window is to be looked at
+	brief bool   // there are briefRows
+	next  []row
 
-	above, below                                         slot
-	list, status, fresh, freshClass, foundN, pauseButton slot
-	chips                                                [model.NumLevels]struct{ pressed, text slot }
+	above, below, top, list, status, fresh, freshClass, foundN, pauseButton, rates slot
+	chips                                                                          [model.NumLevels]struct{ pressed, text slot }
+	onlyShown, regexp                                                              slot
+}
+
+// logAsk is what a reader asks of a log; it is in the page's address.
+type logAsk struct {
+	find   string
+	regexp bool // find is a regular expression
+	only   bool // only lines in which it is found
+	hidden [model.NumLevels]bool
+}
+
+// goal is where the reader wants to go, once the view is up to date.
+type goal struct {
+	on     bool
+	spot   model.Spot
+	place  event.ID  // the line with that place, to be found first
+	time   time.Time // the first line of that time or later
+	bottom bool      // the line is to be at the bottom edge, and not in the middle
+	wished bool      // it was asked of the record
 }
 
 // logOrder is the order of the level chips.
 var logOrder = [model.NumLevels]model.Level{model.Error, model.Warn, model.Info, model.Debug}
 
-// draw draws the panel; there is now by the servers' clock.
-func (v *logPanel) draw(p *pen, l *model.Log, there time.Time) {
-	if step := there.UnixMilli() / logStep.Milliseconds(); p.making() || step != v.step || v.all {
+// draw draws the panel.
+func (v *logPanel) draw(p *pen, m *model.Model, now time.Time) {
+	l, there := &m.Log, m.Now(now)
+	if step := there.UnixMilli() / logStep.Milliseconds(); p.making() || step != v.step || v.all || v.moved || !v.done || v.goal.on {
 		v.step = step
 	} else {
 		return
 	}
-	if l.Turn != v.turn { // lines came among those that are drawn
-		v.turn, v.all = l.Turn, true
-	}
-	p.raw(`<section class="panel log" aria-label="Log"><div class="ph"><h2>Log</h2><label class="field">`)
-	p.raw(string(appendLineIcon(nil, iconSearch)))
-	p.raw(`<input type="search" id="log-find" data-in="log-find" placeholder="Find in the log" aria-label="Find in the log" autocomplete="off" spellcheck="false">`)
-	p.open(&v.foundN, "span", "found", "", "log-found")
-	if v.find != "" {
-		if v.all || there.Sub(v.foundAt).Abs() >= findEvery {
-			v.found, v.foundAt = v.count(l), there
-		}
-		p.b = AppendCount(p.b, v.found)
-		p.put(" found")
-	}
-	p.shut(&v.foundN, "span")
-	p.raw(`</label>`)
+	v.look(p, l)
+	p.raw(`<section class="panel log" aria-label="Log"><div class="ph"><h2>Log</h2>`)
+	v.drawSearch(p)
 	v.drawChips(p, l)
 	p.raw(`<span class="grow"></span>`)
+	p.open(&v.rates, "span", "rates", "", "log-rates")
+	p.b = v.appendRates(p.b, m, now)
+	p.shut(&v.rates, "span")
 	p.open(&v.status, "span", "", "", "log-status")
-	if !v.paused.IsZero() {
-		p.put("Paused at ")
-		p.b = AppendClock(p.b, v.paused)
-	}
+	p.b = v.appendStatus(p.b)
 	p.shut(&v.status, "span")
 	p.open(&v.pauseButton, "span", "", "", "log-pause")
 	p.put(`<button class="btn" type="button" data-do="pause">`)
@@ -88,160 +117,228 @@ func (v *logPanel) draw(p *pen, l *model.Log, there time.Time) {
 	}
 	p.put(`</button>`)
 	p.shut(&v.pauseButton, "span")
-	p.raw(`</div><div class="wrap"><div class="rows" id="log" tabindex="0" role="log" aria-live="off" aria-label="Log lines" data-follow="log">`)
+	v.drawMenu(p)
+	p.raw(`</div><div class="wrap"><div class="rows" id="log" tabindex="0" role="region" aria-label="Log lines, newest last" data-follow="log">`)
 	v.drawRows(p, l, there) // the log is laid out from its end: what stands below comes first
 	p.raw(`</div>`)
-	_, end := l.Span()
-	waiting := int64(end - min(v.next, end))
-	p.raw(`<button type="button" data-do="pause" id="log-fresh"`)
-	p.attr(&v.freshClass, "log-fresh", "", "class")
-	p.put("btn main fresh")
-	if v.paused.IsZero() || waiting == 0 {
-		p.put(" off")
-	}
-	p.shutAttr(&v.freshClass, "class")
-	p.raw(`>`)
-	p.open(&v.fresh, "span", "", "", "log-fresh-n")
-	p.b = AppendCount(p.b, waiting)
-	p.put(plural(waiting, " new line ↓", " new lines ↓"))
-	p.shut(&v.fresh, "span")
-	p.raw(`</button>`)
+	v.drawFresh(p)
 	p.raw(`</div></section>`)
 }
 
-func (v *logPanel) drawChips(p *pen, l *model.Log) {
-	for _, level := range logOrder {
-		c := &v.chips[level]
-		key := "lv-" + levels[level].class
-		p.raw(`<button type="button" class="chip `)
-		p.raw(levels[level].class)
-		p.raw(`" data-do="level" data-of="`)
-		p.raw(strconv.Itoa(int(level)))
-		p.raw(`" id="`)
-		p.raw(key)
-		p.raw(`"`)
-		p.attr(&c.pressed, key, "", "aria-pressed")
-		p.b = strconv.AppendBool(p.b, !v.hidden[level])
-		p.shutAttr(&c.pressed, "aria-pressed")
-		p.raw(`>`)
-		p.raw(string(appendLineIcon(nil, iconTick)))
-		p.raw(`<b>`)
-		p.raw(levels[level].word)
-		p.raw(`</b>`)
-		p.open(&c.text, "span", "", key, "-n")
-		if v.hidden[level] {
-			p.put("hidden")
-		} else {
-			p.b = AppendCount(p.b, int64(l.Levels[level]))
+// look brings the view up to date, or as near to it as a frame has time for.
+func (v *logPanel) look(p *pen, l *model.Log) {
+	if !v.set {
+		v.set, v.wrong = true, ""
+		f := model.Filter{Server: v.server, Hidden: v.asked.hidden, Only: v.asked.only && v.asked.find != ""}
+		f.Find, v.wrong = finder(v.asked.find, v.asked.regexp)
+		if f.Find == nil {
+			f.Only = false
 		}
-		p.shut(&c.text, "span")
-		p.raw(`</button>`)
+		f.Until = v.view.Filter().Until // a reader who has paused sees no more lines by asking for others
+		v.view.Set(f)
+		v.done, v.all = false, true
+	}
+	if hold := !v.paused.IsZero(); hold != v.held {
+		v.view.Hold(l, hold)
+		v.held, v.done = hold, false
+	}
+	if v.done && v.rev == l.Rev && v.view.Current(l) {
+		return
+	}
+	v.rev = l.Rev
+	blocks, began := 0, time.Now()
+	v.done = v.view.Step(l, func() bool {
+		blocks++
+		return blocks < logBlocks || time.Since(began) < logSlice
+	})
+	if !v.done {
+		p.later = true
 	}
 }
 
-// count returns how many places of the lines that are shown read what is searched for.
-func (v *logPanel) count(l *model.Log) int64 {
-	n := 0
-	for from, end := l.Span(); from < end; from++ {
-		if line := l.At(from); v.shows(line) && line.Gap == nil {
-			n += Found(line.Message, v.find)
-		}
-	}
-	return int64(n)
-}
-
-// shows reports whether a line has a row.
-func (v *logPanel) shows(line *model.Line) bool {
-	return line != nil && (line.Gap != nil || !v.hidden[line.Level])
-}
-
-// drawRows writes what has come as one fragment, and takes out what is no longer to be there in one range.
+// drawRows draws the window of rows the reader is at. What stays of it stays as it is on the page; what comes is one
+// fragment, and what goes one range.
 func (v *logPanel) drawRows(p *pen, l *model.Log, there time.Time) {
-	from, end := l.Span()
-	whole := p.making() || v.all
-	v.all = false
-	switch {
-	case whole:
-		v.drawWindow(p, l, from, end, there)
-	case v.paused.IsZero():
-		v.follow(p, l, from, end, there)
+	arrive := v.seek(p, l)
+	total := v.view.Rows()
+	if !p.making() && !v.done && v.all {
+		return // another search is going on: what is on the page stays until it is over
 	}
-}
-
-// drawWindow draws the rows where the reader is. Paused, the log ends where it did when that began.
-func (v *logPanel) drawWindow(p *pen, l *model.Log, from, end uint64, there time.Time) {
-	if !v.paused.IsZero() {
-		end = min(max(v.next, from), end)
-	} else {
+	if v.paused.IsZero() {
 		v.at = 0
 	}
-	shown := make([]uint64, 0, end-from)
-	for i := from; i < end; i++ {
-		if v.shows(l.At(i)) {
-			shown = append(shown, i)
-		}
+	to := max(min(v.at+(v.seen+rowsSeen)/2-maxRows/2, total-maxRows), 0)
+	from := min(to+maxRows, total)
+	v.older(p, l, total)
+
+	v.next = v.next[:0]
+	v.view.Window(l, from, to, func(at model.Spot, hit bool, _ func() model.Line) {
+		v.next = append(v.next, row{at, hit, at == v.cur, slices.Contains(v.opened, at.Place()) && !at.IsGap()})
+	})
+	if n := v.newer(); v.brief || n > rowsSeen { // until a step brings nothing
+		v.brief = n > 0 && v.paused.IsZero() && v.to == 0 && !v.moved && !v.all && !p.making()
 	}
-	last := min(max(len(shown)-v.at+maxRows/2, min(maxRows, len(shown))), len(shown))
-	first := max(last-maxRows, 0)
-	v.rows = append(v.rows[:0], shown[first:last]...)
-	v.next = end
-	var b []byte
-	for _, i := range v.rows {
-		b = appendLogLine(b, l.At(i), v.find, there)
+	if v.brief && len(v.next) > briefRows {
+		v.next = v.next[len(v.next)-briefRows:]
+		from = to + briefRows
 	}
-	v.space(p, &v.below, "log-below", len(shown)-last)
-	if p.making() {
-		v.list.id = "log-rows"
+	look := lineLook{now: there, find: v.view.Filter().Find, named: v.server == ""}
+	v.space(p, &v.below, "log-below", to)
+	v.list.id = "log-rows"
+	switch {
+	case p.making():
 		p.raw(`<div id="log-rows">`)
-		p.b = append(p.b, b...)
+		p.b = v.appendRows(p.b, l, from, to, &look)
 		p.raw(`</div>`)
-	} else {
-		p.dom.HTML(v.list.id, string(b))
+	case v.all:
+		p.dom.HTML(v.list.id, string(v.appendRows(nil, l, from, to, &look)))
+	default:
+		v.shift(p, l, from, to, &look)
 	}
-	v.space(p, &v.above, "log-above", first)
+	v.rows, v.next = v.next, v.rows
+	v.to, v.all, v.moved = to, false, false
+	v.space(p, &v.above, "log-above", total-from)
+	p.open(&v.top, "div", "log-top", "", "log-top")
+	p.b = v.appendTop(p.b, l, there)
+	p.shut(&v.top, "div")
+	if arrive {
+		p.dom.Scroll("log", -v.at*rowHeight)
+	}
 }
 
-// follow adds what has come, and takes out the oldest rows: those that are no longer held, and those beyond the window.
-func (v *logPanel) follow(p *pen, l *model.Log, from, end uint64, there time.Time) {
-	next := min(max(v.next, from), end)
-	fresh := make([]uint64, 0, maxRows)
-	for i := end; i > next && len(fresh) < maxRows; i-- {
-		if v.shows(l.At(i - 1)) {
-			fresh = append(fresh, i-1)
-		}
+// newer counts the rows of v.next that came after those on the page.
+func (v *logPanel) newer() int {
+	if len(v.rows) == 0 {
+		return len(v.next)
 	}
-	slices.Reverse(fresh)
-	gone := 0
-	for gone < len(v.rows) && (v.rows[gone] < from || len(v.rows)-gone+len(fresh) > maxRows) {
-		gone++
-	}
-	if gone > 0 {
-		v.rows = append(v.rows[:0], v.rows[gone:]...)
-		p.dom.Drop(v.list.id, gone)
-	}
-	v.next = end
-	if len(fresh) > 0 {
-		at := len(p.b)
-		for _, i := range fresh {
-			p.b = appendLogLine(p.b, l.At(i), v.find, there)
-		}
-		v.rows = append(v.rows, fresh...)
-		p.dom.Insert(v.list.id, "beforeend", string(p.b[at:]))
-		p.b = p.b[:at]
-	}
-	v.space(p, &v.below, "log-below", 0)
-	v.space(p, &v.above, "log-above", v.total(l)-len(v.rows))
-}
-
-// total returns how many lines have a row, drawn or not.
-func (v *logPanel) total(l *model.Log) int {
-	n := l.Len()
-	for level, hidden := range v.hidden {
-		if hidden {
-			n -= l.Levels[level]
-		}
+	last := v.rows[len(v.rows)-1].at
+	n := 0
+	for n < len(v.next) && v.next[len(v.next)-1-n].at != last {
+		n++
 	}
 	return n
+}
+
+// appendRows appends the rows from so many before the end to so many before it.
+func (v *logPanel) appendRows(b []byte, l *model.Log, from, to int, look *lineLook) []byte {
+	v.view.Window(l, from, to, func(at model.Spot, hit bool, line func() model.Line) {
+		text := line()
+		b = appendRow(b, row{at, hit, at == v.cur, slices.Contains(v.opened, at.Place()) && !at.IsGap()}, &text, look)
+	})
+	return b
+}
+
+// shift makes the rows on the page those of v.next, which are from so many before the end to so many before it.
+func (v *logPanel) shift(p *pen, l *model.Log, from, to int, look *lineLook) {
+	same := func(a, b row) bool { return a.at == b.at }
+	old, next := v.rows, v.next
+	// The rows that stay are a stretch of both.
+	i, j := 0, 0
+	if len(old) > 0 && len(next) > 0 {
+		if j = slices.IndexFunc(next, func(r row) bool { return same(r, old[0]) }); j < 0 {
+			j = 0
+			i = slices.IndexFunc(old, func(r row) bool { return same(r, next[0]) })
+		}
+	}
+	n := 0
+	if i >= 0 && len(old) > 0 {
+		n = min(len(old)-i, len(next)-j)
+	}
+	if n <= 0 || !slices.EqualFunc(old[i:i+n], next[j:j+n], same) {
+		if len(old) > 0 || len(next) > 0 {
+			p.dom.HTML(v.list.id, string(v.appendRows(nil, l, from, to, look)))
+		}
+		return
+	}
+	if tail := len(old) - i - n; tail > 0 {
+		p.dom.Cut(v.list.id, tail)
+	}
+	if i > 0 {
+		p.dom.Drop(v.list.id, i)
+	}
+	for k := range n {
+		if was, is := old[i+k], next[j+k]; was != is {
+			if line, ok := l.Line(is.at); ok {
+				p.dom.Attr(is.id(), "class", string(appendRowClass(nil, is, &line)))
+				if was.open != is.open {
+					p.dom.HTML(is.id(), string(appendRowInner(nil, is, &line, look)))
+				}
+			}
+		}
+	}
+	if j > 0 {
+		p.dom.Insert(v.list.id, "afterbegin", string(v.appendRows(nil, l, from, from-j, look)))
+	}
+	if rest := len(next) - j - n; rest > 0 {
+		p.dom.Insert(v.list.id, "beforeend", string(v.appendRows(nil, l, to+rest, to, look)))
+	}
+}
+
+// seek finds what the reader wants to go to, in the record if need be, and reports whether he is to be taken there now.
+func (v *logPanel) seek(p *pen, l *model.Log) bool {
+	g := &v.goal
+	if !g.on || p.making() || !v.done {
+		return false
+	}
+	if g.spot == (model.Spot{}) && !v.find(p, l) {
+		return false
+	}
+	back := v.view.Back(l, g.spot)
+	if !g.bottom {
+		back -= v.seen / 2
+	}
+	v.at = max(back-1, 0)
+	*g = goal{}
+	return true
+}
+
+// find looks for the goal in what is held, and wants it read when it is not. It reports whether it is found.
+func (v *logPanel) find(p *pen, l *model.Log) bool {
+	g := &v.goal
+	wish := model.Wish{Server: v.server, Place: g.place, At: g.time}
+	past := l.Past(v.server)
+	asked := g.wished && past.Done == wish
+	if !g.place.IsZero() {
+		at, ok := l.Find(g.place)
+		if ok {
+			g.spot, v.cur, v.lost = at, at, ""
+			v.open(g.place)
+			return true
+		}
+		if asked {
+			v.lost, v.goal = "That line is not in the record any more", goal{}
+			return false
+		}
+	} else if g.spot = model.SpotAt(g.time.UnixMilli()); asked || past.Begin || past.Trimmed || v.view.Back(l, g.spot) < v.view.Rows() {
+		return true
+	}
+	g.spot = model.Spot{}
+	if !g.wished {
+		g.wished = true
+		p.wishes = append(p.wishes, wish)
+	}
+	return false
+}
+
+// open opens a line.
+func (v *logPanel) open(place event.ID) {
+	if slices.Contains(v.opened, place) {
+		return
+	}
+	if len(v.opened) == maxOpen {
+		v.opened = v.opened[1:]
+	}
+	v.opened = append(v.opened, place)
+}
+
+// older wants lines before those that are held, when the reader is about to come to where they belong.
+func (v *logPanel) older(p *pen, l *model.Log, total int) {
+	if p.making() || !v.done || l.Full || total-v.at-v.seen > olderFrom || v.paused.IsZero() && total >= fewRows {
+		return
+	}
+	if past := l.Past(v.server); !past.Begin && !past.Trimmed && !past.Reading && !past.Failed {
+		p.wishes = append(p.wishes, model.Wish{Server: v.server})
+	}
 }
 
 // space draws what stands for so many rows that are not drawn.
@@ -255,69 +352,4 @@ func (v *logPanel) space(p *pen, s *slot, id string, rows int) {
 	p.put("px")
 	p.shutAttr(s, "style")
 	p.raw(`></div>`)
-}
-
-func appendLogLine(b []byte, line *model.Line, find string, there time.Time) []byte {
-	if g := line.Gap; g != nil {
-		read := ""
-		if g.Reason != "trimmed" && !g.To.IsZero() {
-			read = g.From.String() + " " + g.To.String()
-		}
-		return AppendSkipped(b, int64(g.Count), time.Time{}, time.Time{}, gapReason(g.Reason), read)
-	}
-	r := Row{
-		Time: line.Time.In(there.Location()), Level: line.Level, Kind: line.Kind(), Message: line.Message,
-	}
-	if line.Level >= model.Warn {
-		r.Stack, r.Context = details(line.Data)
-	}
-	return AppendRow(b, r, find)
-}
-
-// details returns what opens under a line. Lines that carry any are few, so encoding/json will do.
-func details(data []byte) (stack, context string) {
-	var d struct {
-		Stack   string          `json:"stack"`
-		Context json.RawMessage `json:"context"`
-	}
-	if json.Unmarshal(data, &d) != nil {
-		return "", ""
-	}
-	return d.Stack, string(d.Context)
-}
-
-// do carries out what a reader asked of the log and reports whether it was for it.
-func (v *logPanel) do(what, of string, now time.Time) bool {
-	switch what {
-	case "log-find":
-		v.find, v.all = of, true
-	case "level":
-		n, err := strconv.Atoi(of)
-		if err != nil || n < 0 || n >= model.NumLevels {
-			return false
-		}
-		v.hidden[n] = !v.hidden[n]
-		v.all = true
-	case "pause":
-		if v.paused.IsZero() {
-			v.paused = now
-		} else {
-			v.paused, v.all = time.Time{}, v.all || v.at > 0
-		}
-	case "away": // the reader has scrolled up
-		if v.paused.IsZero() {
-			v.paused = now
-		}
-	case "back":
-		v.paused, v.all = time.Time{}, v.all || v.at > 0
-	case "at": // where the reader is now
-		n, err := strconv.Atoi(of)
-		if err != nil || n < 0 || v.paused.IsZero() {
-			return false
-		}
-		v.at, v.all = n, true
-	default:
-		return false
-	}
-	return true
 }

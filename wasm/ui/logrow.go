@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -15,99 +16,300 @@ var levels = [model.NumLevels]struct{ word, class string }{
 	model.Debug: {"DEBUG", "debug"},
 }
 
-// Row is one line of a log.
-type Row struct {
-	ID      string // the element's id; "" for none
-	Time    time.Time
-	Level   model.Level
-	Kind    string // app, system, request, error
-	Server  string // named only in a log of many servers
-	Message string
-	Stack   string // opens under the line
-	Context string // opens under the line, after the stack
+// shortMessage is how much of a message a closed row has, in bytes: more than the widest screen shows of it.
+const shortMessage = 800
+
+// row is one line of a log as it is on the page.
+type row struct {
+	at   model.Spot
+	hit  bool // what is searched for is in it
+	cur  bool // the reader is at it
+	open bool // its whole message is shown, with what came along
 }
 
-// AppendRow appends the row as HTML. What the row says was written by strangers and stays text; where it contains find,
-// in any case of letters, it is marked. A row with a stack or a context opens on its own, with the keyboard too.
-func AppendRow(b []byte, r Row, find string) []byte {
-	opens := r.Stack != "" || r.Context != ""
-	if opens {
-		b = add(b, `<details`)
-	} else {
-		b = add(b, `<div`)
+// id is that of the row's element.
+func (r row) id() string {
+	if r.at.IsGap() {
+		return "G" + r.at.Place().String()
 	}
-	if r.ID != "" {
-		b = add(b, ` id="`)
-		b = AppendText(b, r.ID)
-		b = append(b, '"')
+	return "L" + r.at.Place().String()
+}
+
+// appendRow appends the row as HTML. What the line says was written by strangers and stays text; what the finder finds in it is
+// marked.
+func appendRow(b []byte, r row, l *model.Line, look *lineLook) []byte {
+	b = add(b, `<div id="`)
+	b = add(b, r.id())
+	b = add(b, `" class="`)
+	b = appendRowClass(b, r, l)
+	b = add(b, `" tabindex="-1">`)
+	b = appendRowInner(b, r, l, look)
+	return add(b, `</div>`)
+}
+
+// lineLook is what rows of a log have in common.
+type lineLook struct {
+	now   time.Time // in the reader's zone
+	find  model.Finder
+	named bool // each names its server
+}
+
+func appendRowClass(b []byte, r row, l *model.Line) []byte {
+	if l.Gap != nil {
+		return add(b, "r skipped")
 	}
-	b = add(b, ` class="r `)
-	b = add(b, levels[r.Level].class)
-	b = add(b, `">`)
-	if opens {
-		b = add(b, `<summary>`)
+	b = add(b, "r ")
+	b = add(b, levels[l.Level].class)
+	for _, c := range [...]struct {
+		on   bool
+		name string
+	}{{r.hit, " hit"}, {r.cur, " cur"}, {r.open, " open"}, {l.Stack != "" || l.Context != "", " more"}} {
+		if c.on {
+			b = add(b, c.name)
+		}
+	}
+	return b
+}
+
+// appendRowInner appends what is inside of a row's element: the parts of the line, and of an open row, what came along and
+// what can be done with it.
+func appendRowInner(b []byte, r row, l *model.Line, look *lineLook) []byte {
+	if l.Gap != nil {
+		return appendGap(b, l)
 	}
 	b = add(b, `<time>`)
-	b = AppendLogTime(b, r.Time)
+	if t := l.Time.In(look.now.Location()); sameDay(t, look.now) {
+		b = AppendLogTime(b, t)
+	} else {
+		b = t.AppendFormat(b, "2 Jan 15:04")
+	}
 	b = add(b, `</time><b>`)
-	b = add(b, levels[r.Level].word)
+	b = add(b, levels[l.Level].word)
 	b = add(b, `</b><i>`)
-	b = AppendText(b, r.Kind)
+	if look.named {
+		b = AppendText(b, l.Server)
+	} else {
+		b = AppendText(b, l.Kind())
+	}
 	b = add(b, `</i><span>`)
-	if r.Server != "" {
-		b = add(b, `<u>`)
-		b = AppendText(b, r.Server)
-		b = add(b, `</u> `)
+	text := l.Message
+	if !r.open {
+		text = firstPart(text, shortMessage)
 	}
-	b = AppendFound(b, r.Message, find)
+	b = appendFound(b, text, look.find)
 	b = add(b, `</span>`)
-	if !opens {
-		return add(b, `</div>`)
-	}
-	b = add(b, `</summary><pre>`)
-	if r.Stack != "" {
-		b = append(b, '\n') // a pre drops the first line end it begins with
-		b = AppendFound(b, r.Stack, find)
-		if r.Context != "" {
-			b = append(b, '\n')
+	if !r.open {
+		if rest := len(l.Message) - len(text); rest > 0 {
+			b = add(b, `<em>`)
+			b = AppendQuantity(b, float64(rest), Bytes)
+			b = add(b, ` more</em>`)
 		}
+		return b
 	}
-	if r.Context != "" {
-		b = add(b, `<b>context</b> `)
-		b = AppendFound(b, r.Context, find)
+	b = add(b, `<div class="along">`)
+	if l.Stack != "" {
+		b = add(b, "<pre>\n") // a pre drops the first line end it begins with
+		b = appendFound(b, l.Stack, look.find)
+		b = add(b, `</pre>`)
 	}
-	return add(b, `</pre></details>`)
+	if l.Context != "" {
+		b = appendContext(b, l.Context, look.find)
+	}
+	place := l.Place.String()
+	b = add(b, `<p><time>`)
+	b = append(b, l.Time.In(look.now.Location()).Format("2 Jan 2006 15:04:05.000 MST")...)
+	b = add(b, `</time> <code>`)
+	b = add(b, place)
+	b = add(b, `</code> <code>`)
+	b = AppendText(b, l.Server)
+	b = add(b, " ")
+	b = AppendText(b, l.Type)
+	b = add(b, `</code>`)
+	for _, act := range [...]struct{ what, word string }{{"copy-line", "Copy"}, {"copy-json", "Copy JSON"}, {"copy-link", "Copy link"}} {
+		b = add(b, `<button class="link" type="button" data-do="`)
+		b = add(b, act.what)
+		b = add(b, `" data-of="`)
+		b = add(b, place)
+		b = add(b, `">`)
+		b = add(b, act.word)
+		b = add(b, `</button>`)
+	}
+	return add(b, `</p></div>`)
 }
 
-// AppendFound appends s as HTML text with each place that reads find, in any case of ASCII letters, in a mark element.
-func AppendFound(b []byte, s, find string) []byte {
-	if find == "" {
+// firstPart returns the first bytes of s, and no half of a character.
+func firstPart(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
+
+// appendContext appends the fields of a JSON object, one a line; other JSON as it is.
+func appendContext(b []byte, context string, find model.Finder) []byte {
+	b = add(b, `<dl>`)
+	fields := 0
+	whole := eachField(context, func(name, value string) {
+		fields++
+		b = add(b, `<dt>`)
+		b = AppendText(b, name)
+		b = add(b, `</dt><dd>`)
+		b = appendFound(b, value, find)
+		b = add(b, `</dd>`)
+	})
+	if !whole || fields == 0 {
+		b = add(b, `<dt>context</dt><dd>`)
+		b = appendFound(b, context, find)
+		b = add(b, `</dd>`)
+	}
+	return add(b, `</dl>`)
+}
+
+// eachField calls f with the name and the JSON of each field of an object that is valid JSON, quotes around plain text taken
+// off; false where it is no object.
+func eachField(object string, f func(name, value string)) bool {
+	s := strings.TrimSpace(object)
+	if len(s) < 2 || s[0] != '{' {
+		return false
+	}
+	s = s[1:]
+	for {
+		s = strings.TrimLeft(s, " \t\r\n,")
+		if s == "" || s[0] == '}' {
+			return true
+		}
+		n := jsonLen(s)
+		name := bare(s[:n])
+		if s = strings.TrimLeft(s[n:], " \t\r\n"); s == "" || s[0] != ':' {
+			return false
+		}
+		s = strings.TrimLeft(s[1:], " \t\r\n")
+		if n = jsonLen(s); n == 0 {
+			return false
+		}
+		f(name, bare(s[:n]))
+		s = s[n:]
+	}
+}
+
+// jsonLen returns how long the JSON value is that s begins with.
+func jsonLen(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			for i++; i < len(s) && s[i] != '"'; i++ {
+				if s[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return min(i+1, len(s))
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case ',', ':', ' ', '\n', '\t', '\r':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+// bare takes the quotes off a JSON string that has no escapes in it.
+func bare(s string) string {
+	if len(s) >= 2 && s[0] == '"' && strings.IndexByte(s, '\\') < 0 {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+// appendFound appends s as HTML text with each place in which something is found in a mark element.
+func appendFound(b []byte, s string, find model.Finder) []byte {
+	if find == nil {
 		return AppendText(b, s)
 	}
+	s = find.Mark(s)
 	for {
-		i := indexFold(s, find)
-		if i < 0 {
-			return AppendText(b, s)
+		before, rest, marked := strings.Cut(s, string(model.MarkBegin))
+		b = AppendText(b, before)
+		if !marked {
+			return b
 		}
-		b = AppendText(b, s[:i])
-		b = add(b, `<mark>`)
-		b = AppendText(b, s[i:i+len(find)])
-		b = add(b, `</mark>`)
-		s = s[i+len(find):]
+		found, after, _ := strings.Cut(rest, string(model.MarkEnd))
+		if found != "" {
+			b = add(b, `<mark>`)
+			b = AppendText(b, found)
+			b = add(b, `</mark>`)
+		}
+		s = after
 	}
 }
 
-// Found counts the places in s that read find.
-func Found(s, find string) int {
-	if find == "" {
-		return 0
+// appendGap appends what stands where lines are missing: how many, why, and a button that asks for them where they can be had.
+func appendGap(b []byte, l *model.Line) []byte {
+	g := l.Gap
+	b = add(b, `<span>`)
+	switch {
+	case g.Reason == model.GapUnread:
+		b = add(b, "Lines between are in the record and were not read")
+	case g.Reason == model.GapTrimmed:
+		b = appendSkippedCount(b, g.Count)
+		b = add(b, " gone: retention took ")
+		b = add(b, plural(int64(g.Count), "it", "them"))
+	default:
+		b = appendSkippedCount(b, g.Count)
+		b = add(b, " skipped: this link was slower than the log")
 	}
-	n := 0
-	for i := indexFold(s, find); i >= 0; i = indexFold(s, find) {
-		n++
-		s = s[i+len(find):]
+	b = add(b, `</span>`)
+	if g.Reason == model.GapTrimmed || g.To.IsZero() {
+		return b
 	}
-	return n
+	b = add(b, `<button class="link" type="button" data-do="read" data-of="`)
+	b = add(b, g.From.String())
+	b = add(b, " ")
+	b = add(b, g.To.String())
+	b = add(b, " ")
+	b = AppendText(b, l.Server)
+	return add(b, `">Read them</button>`)
+}
+
+func appendSkippedCount(b []byte, n uint64) []byte {
+	if n == 0 {
+		return add(b, "Lines")
+	}
+	b = AppendCount(b, int64(n))
+	return add(b, plural(int64(n), " line", " lines"))
+}
+
+// lineText is a line as one copies it.
+func lineText(l *model.Line, zone *time.Location) string {
+	s := l.Time.In(zone).Format("2006-01-02 15:04:05.000") + " " + levels[l.Level].word + " " + l.Server + " " + l.Kind() + " " + l.Message
+	if l.Stack != "" {
+		s += "\n" + l.Stack
+	}
+	if l.Context != "" {
+		s += "\n" + l.Context
+	}
+	return s
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // indexFold is strings.Index that takes ASCII letters of either case for the same. It never splits a character.
@@ -136,36 +338,4 @@ func lower(c byte) byte {
 		return c + 'a' - 'A'
 	}
 	return c
-}
-
-// AppendSkipped appends the row that stands where n lines would have stood: how many, between when and when, and why.
-// Read, when not "", has a button that asks for it.
-func AppendSkipped(b []byte, n int64, from, to time.Time, why, read string) []byte {
-	b = add(b, `<div class="r skipped"><span>`)
-	b = AppendCount(b, n)
-	b = add(b, plural(n, " line skipped", " lines skipped"))
-	if !from.IsZero() && !to.IsZero() {
-		b = add(b, ", ")
-		b = AppendClock(b, from)
-		b = add(b, " to ")
-		b = AppendClock(b, to)
-	}
-	if why != "" {
-		b = add(b, ": ")
-		b = AppendText(b, why)
-	}
-	b = add(b, `</span>`)
-	if read != "" {
-		b = add(b, `<button class="link" type="button" data-do="read" data-of="`)
-		b = AppendText(b, read)
-		b = add(b, `">Read them</button>`)
-	}
-	return add(b, `</div>`)
-}
-
-func plural(n int64, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

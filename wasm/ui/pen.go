@@ -1,5 +1,11 @@
 package ui
 
+import (
+	"time"
+
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
 // pen draws a screen, twice over with the same code: once as markup, with every value in its place, and then frame after
 // frame as what differs from what is on screen. So the server's first picture, the app's first render and each frame
 // after it can't disagree.
@@ -11,6 +17,10 @@ type pen struct {
 	b   []byte
 	dom DOM // nil while markup is made
 	at  int // where the open slot's content begins in b
+
+	wishes []model.Wish // lines the screen wants read from the record
+
+	later bool // something was not painted yet because it was painted a moment ago: see numberStep
 }
 
 // slot is one place on the page that changes: an element's content, or one of its attributes. It remembers what is there.
@@ -18,6 +28,20 @@ type pen struct {
 type slot struct{ id, last string }
 
 func (p *pen) making() bool { return p.dom == nil }
+
+// numberStep is how often what changes with every event is painted at most: more often a number can't be read, and each time
+// the browser lays out and paints what is around it. The first change after a pause is painted at once, the last of many when
+// the step is over.
+const numberStep = 100 * time.Millisecond
+
+// due reports whether what was last painted at that time may be painted again. If not it will be, soon.
+func (p *pen) due(last, now time.Time) bool {
+	if p.making() || now.Sub(last).Abs() >= numberStep {
+		return true
+	}
+	p.later = true
+	return false
+}
 
 // raw appends markup that stays as it is. Like text and put it is a call, for the reason that add is one.
 //

@@ -19,6 +19,7 @@ var (
 // places are the entries of the navigation.
 var places = [...]struct{ path, word, icon string }{
 	{"/", "Fleet", string(appendLineIcon(nil, iconFleet))},
+	{logPath, "Log", string(appendLineIcon(nil, iconLine))},
 	{"/events", "Events", string(appendLineIcon(nil, iconEvents))},
 }
 
@@ -30,13 +31,14 @@ func (s *Page) Render() app.UI {
 	return app.Div().ID("app").
 		OnClick(s.onClick).
 		OnInput(s.onInput).
+		OnChange(s.onChange).
 		On("pointerover", s.onHover).
 		On("pointermove", s.onPoint).
 		On("follow", s.onFollow).
 		On("key", s.onKey).
 		On("update", s.onUpdate).
 		Body(
-			app.A().Class("skip").Href("#main").Text("Skip to content"),
+			app.A().Class("skip").Href("#main").DataSet("do", "skip").Text("Skip to content"),
 			app.Header().Class("top").Body(
 				app.Raw(s.brand),
 				app.Nav().Class("nav").Aria("label", "Pages").Body(s.links(false)...),
@@ -50,9 +52,11 @@ func (s *Page) Render() app.UI {
 					Aria("label", "Theme: "+s.theme).
 					Body(app.Raw(themes[s.theme])),
 			),
-			app.Raw(s.strip),
-			app.Raw(s.notice),
-			s.updateBanner(),
+			app.Section().Aria("label", "Connection").Body(
+				app.Raw(s.strip),
+				app.Raw(s.notice),
+				s.updateBanner(),
+			),
 			app.Main().ID("main").TabIndex(-1).Body(app.Raw(s.main)),
 			app.Nav().Class("tabs").Aria("label", "Pages").Body(s.links(true)...),
 			app.Raw(`<div id="say" class="sr" role="status" aria-live="polite"></div>`),

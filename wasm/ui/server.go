@@ -12,7 +12,9 @@ type server struct {
 	id string
 
 	rev    uint64
+	shape  uint64 // of the Model
 	tick   int64
+	drawn  time.Time // by the local clock
 	at     time.Time // the server's clock when it was drawn
 	known  bool      // the shape of the page: whether the server is there
 	charts charts
@@ -22,7 +24,11 @@ type server struct {
 	deploys, deployNote, others, missing             slot
 }
 
-func newServer(id string) *server { return &server{id: id} }
+func newServer(id string) *server {
+	v := &server{id: id}
+	v.log.server, v.log.seen = id, rowsSeen
+	return v
+}
 
 func (v *server) title() string { return v.id }
 
@@ -48,12 +54,12 @@ func (v *server) drawPage(p *pen, m *model.Model, s *model.Server, now time.Time
 		return
 	}
 	tick := now.UnixMilli() / ageStep.Milliseconds()
-	step := p.making() || v.rev != s.Rev || v.tick != tick
+	step := p.making() || v.tick == 0 || v.shape != m.Shape || (v.rev != s.Rev || v.tick != tick) && p.due(v.drawn, now)
 	if s.Rev < v.rev { // the log began anew, and with it the server: no scale holds any more
 		v.charts.forget()
 	}
-	v.rev, v.tick = s.Rev, tick
 	if step {
+		v.rev, v.shape, v.tick, v.drawn = s.Rev, m.Shape, tick, now
 		aged := aged(m, s, now)
 		there := m.Now(now)
 		v.at = there
@@ -70,7 +76,7 @@ func (v *server) drawPage(p *pen, m *model.Model, s *model.Server, now time.Time
 		v.drawDeployments(p, s, there)
 		p.raw(`</div></div>`)
 	}
-	v.log.draw(p, &s.Log, m.Now(now))
+	v.log.draw(p, m, now)
 	if step {
 		p.open(&v.others, "div", "", "", "others")
 		p.b = appendOthers(p.b, s, m.Now(now))

@@ -28,8 +28,10 @@ type Page struct {
 
 	origin string // "http://127.0.0.1:8080"
 	path   string
+	query  url.Values // of the address
 	screen screen
-	open   bool // the Continuity panel
+	open   bool      // the Continuity panel
+	from   app.Value // where the focus was when that was opened
 	theme  string
 	update bool // another version is installed and waits
 
@@ -63,6 +65,7 @@ func (s *Page) OnInit() {
 	if app.IsClient {
 		here := app.Window().URL()
 		s.origin = originOf(here)
+		s.query = here.Query()
 		s.enter(here.Path)
 	}
 }
@@ -71,6 +74,7 @@ func (s *Page) OnInit() {
 func (s *Page) OnPreRender(ctx app.Context) {
 	here := ctx.Page().URL()
 	s.origin = originOf(here)
+	s.query = here.Query()
 	s.enter(here.Path)
 	ctx.Page().SetTitle(s.title())
 }
@@ -110,7 +114,15 @@ func (s *Page) OnDismount() {
 
 // OnNav shows the screen of another address.
 func (s *Page) OnNav(ctx app.Context) {
-	if path := ctx.Page().URL().Path; path != s.path {
+	was := s.query
+	s.query = ctx.Page().URL().Query()
+	if path := ctx.Page().URL().Path; path == s.path {
+		if v := s.log(); v != nil && was.Encode() != s.query.Encode() {
+			v.askFor(s.query, s.now)
+			setValue("log-find", v.asked.find)
+			s.src.Repaint()
+		}
+	} else {
 		s.open = false
 		s.enter(path)
 		s.recall()
@@ -144,8 +156,12 @@ func (s *Page) enter(path string) {
 	if f, ok := s.screen.(*fleet); ok {
 		f.where = s.origin
 	}
+	asked := s.query
 	draw := func(m *model.Model, now time.Time) {
 		s.now = now
+		if v := s.log(); v != nil {
+			v.askFor(asked, now)
+		}
 		s.main = part(func(q *pen) {
 			q.raw(`<div id="screen">`)
 			s.screen.draw(q, m, now)
@@ -170,6 +186,9 @@ func (s *Page) enter(path string) {
 func screenOf(path string) screen {
 	if id, ok := strings.CutPrefix(path, "/servers/"); ok && id != "" {
 		return newServer(unescapePath(id))
+	}
+	if path == logPath {
+		return newLog()
 	}
 	if typ, ok := strings.CutPrefix(path, "/events"); ok {
 		return newEvents(unescapePath(strings.TrimPrefix(typ, "/")))
@@ -223,6 +242,14 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 	if s.placed {
 		s.screen.draw(p, m, now)
 	}
+	if p.later {
+		p.later = false
+		s.src.Later()
+	}
+	for _, w := range p.wishes {
+		s.src.ReadLog(w)
+	}
+	p.wishes = p.wishes[:0]
 }
 
 func (s *Page) drawMark(p *pen, m *model.Model) {

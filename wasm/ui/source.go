@@ -15,11 +15,12 @@ type Source interface {
 	// all while the page is hidden; soon after anything changed; and at least four times a second, since ages go on when nothing
 	// comes. detach returns when no call is going on, and none comes after it. On the server nothing is ever painted.
 	Attach(paint func(m *model.Model, now time.Time)) (detach func())
+	// Later, called by paint, has it called again on the next frame: it has put something off.
+	Later()
 	// Recall says that the page shows the last minutes of this server, or with "" of all, and wants them.
 	Recall(server string)
-	// ReadBack has the lines read that the stream left out after the one place up to and including the other, and put where
-	// they belong.
-	ReadBack(from, to string)
+	// ReadLog has lines read from the record and put where they belong; paint may call it too. It returns at once.
+	ReadLog(w model.Wish)
 	// Repaint has the next frame painted though nothing came: the reader has asked for something.
 	Repaint()
 	// Retry ends waiting for the next try of the connection, or the connection there is, and opens a new one now.

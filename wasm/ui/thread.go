@@ -112,8 +112,8 @@ func appendThread(b []byte, m *model.Model, now time.Time) []byte {
 		spot("skip-mark", g.At)
 	}
 	for t := start.Truncate(time.Minute); t.Before(now); t = t.Add(time.Minute) {
-		// Leave room for the dot's own word, "now", at the right.
-		if t.Minute()%5 != 0 || t.Before(start) || now.Sub(t) < time.Minute {
+		// Leave room for the dot's own word, "now", at the right, and at the left for the words before the thread.
+		if t.Minute()%5 != 0 || t.Sub(start) < time.Minute || now.Sub(t) < time.Minute {
 			continue
 		}
 		b = add(b, `<span class="tick" style="left:`)

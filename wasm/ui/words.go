@@ -44,6 +44,16 @@ func appendSince(b []byte, s *model.Server, now time.Time, aged bool) []byte {
 // appendEvidence appends, in one sentence without its full stop, what the state rests on. What the server only says of
 // itself is marked as its own word.
 func appendEvidence(b []byte, s *model.Server, now time.Time) []byte {
+	b = appendGrounds(b, s, now)
+	if n := s.Status.Flapped; n > 1 {
+		b = add(b, ", the last of ")
+		b = AppendCount(b, int64(n))
+		b = add(b, " changes in a row")
+	}
+	return b
+}
+
+func appendGrounds(b []byte, s *model.Server, now time.Time) []byte {
 	st := &s.Status
 	switch st.State {
 	case model.Failing:

@@ -6,7 +6,7 @@ import "github.com/mcp-cloud/telltale/shared/feed"
 const sagging = `<path class="o" d="M6 8c7-.6 11 .6 15 3s6 3.4 9 3.2"/>`
 
 // links is how each phase of the connection looks and what it is called.
-var links = [feed.Refused + 1]struct{ class, word, strand string }{
+var links = [feed.Polling + 1]struct{ class, word, strand string }{
 	feed.Idle:         {"c-warn", "Not live yet", sagging},
 	feed.Connecting:   {"c-warn", "Connecting", sagging},
 	feed.CatchingUp:   {"c-way", "Catching up", `<path class="o" d="M10.5 8h3.5M17 8h3.5M23.5 8h3.5M29 3.8l4.2 4.2-4.2 4.2M34 3.8l4.2 4.2-4.2 4.2"/>`},
@@ -15,6 +15,7 @@ var links = [feed.Refused + 1]struct{ class, word, strand string }{
 	feed.Reconnecting: {"c-warn", "Reconnecting", `<path class="o" d="M6 8C9 2.5 12.5 2 14.5 7s5 6.5 7.5 1 4.5-6 6.5-1.5 4.5 6 8.5.5"/>`},
 	feed.Offline:      {"c-err", "Offline", `<path class="o" d="M6 8c7-.6 10 1.6 9.6 7"/>`},
 	feed.Refused:      {"c-err", "Refused", `<path class="o" d="M6 8h15"/><path class="wall" d="M25.5 1.5v13"/><path class="o faint" d="M29.5 8h3M35.5 8h2.5"/>`},
+	feed.Polling:      {"c-way", "Polling", `<path class="o" d="M8.5 8h5M18 8h5M27.5 8h5"/>`},
 }
 
 // LinkWord returns the phase's word, as the pill writes it.
