@@ -10,8 +10,8 @@ import (
 
 	"github.com/mcp-cloud/telltale/server/admin"
 	"github.com/mcp-cloud/telltale/server/hub"
-	"github.com/mcp-cloud/telltale/server/journal/bolt"
 	"github.com/mcp-cloud/telltale/server/pace"
+	"github.com/mcp-cloud/telltale/server/redact"
 	"github.com/mcp-cloud/telltale/server/web"
 )
 
@@ -34,9 +34,13 @@ func listenAdmin(address string) (net.Listener, error) {
 }
 
 // serveAdmin returns what serves the admin address, with the metrics of these parts.
-func serveAdmin(ln net.Listener, log *bolt.Log, h *hub.Hub, pacer *pace.Pacer, site *web.Server, logger *slog.Logger) func(context.Context) error {
-	a := admin.New(admin.Sources{
+func serveAdmin(ln net.Listener, log record, h *hub.Hub, pacer *pace.Pacer, site *web.Server, secrets *redact.Redactor, logger *slog.Logger) func(context.Context) error {
+	sources := admin.Sources{
 		Version: version, Streams: site.Streams, Web: site.Stats, Hub: h.Stats, Pace: pacer.Stats, Journal: log.Stats,
-	}, logger)
+	}
+	if secrets != nil {
+		sources.Redacted = secrets.Counts
+	}
+	a := admin.New(sources, logger)
 	return func(ctx context.Context) error { return a.Serve(ctx, ln) }
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/mcp-cloud/telltale/server/journal/redis"
 	"github.com/mcp-cloud/telltale/server/pace"
 )
 
@@ -22,6 +23,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve: record events, show them live, and publish this machine's own. The default command."`
 	Tail    tailCmd    `cmd:"" help:"Follow a server's events, one line each."`
 	Publish publishCmd `cmd:"" help:"Publish one event, or those on standard input, one JSON object a line."`
+	Token   tokenCmd   `cmd:"" help:"Make a token for somebody, or the secret that tokens are signed with."`
 	Flood   floodCmd   `cmd:"" help:"Put a server under load, and say what became of every event."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
@@ -52,6 +54,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		kong.Vars{
 			"data": dataDir(getenv), "throttle": pace.DefaultThrottle.String(), "debounce": pace.DefaultDebounce.String(),
 			"changes": strconv.Itoa(pace.DefaultChanges), "longest": pace.DefaultLongest.String(),
+			"redisname": redis.DefaultName, "redistimeout": redis.DefaultTimeout.String(),
 		},
 	)
 	if err != nil {

@@ -24,17 +24,17 @@ const module = "github.com/mcp-cloud/telltale"
 var floors = [][]string{
 	{"server", "server/e2e"},
 	{"server/admin"},
-	{"server/web", "server/host", "server/flood", "server/journal/bolt", "server/journal/redis", "server/journal/journaltest"},
-	{"server/stream"},
-	{"server/hub", "server/pace", "server/auth"},
-	{"server/journal", "server/redact", "shared/feed/httpsource"}, // httpsource is for the CLI: the browser has fetch
+	{"server/web", "server/host", "server/flood", "server/fault", "server/journal/bolt", "server/journal/redis", "server/journal/journaltest"},
+	{"server/stream", "server/cluster"},
+	{"server/hub", "server/pace", "server/auth", "server/redact", "server/limit"},
+	{"server/journal", "shared/feed/httpsource"}, // httpsource is for the CLI: the browser has fetch
 	{"wasm"},
 	{"wasm/ui"},
 	{"wasm/live"},
 	{"wasm/model", "wasm/browser"},
 	{"shared/feed"},
 	{"shared/event"},
-	{"shared/sse", "server/stat"},
+	{"shared/sse", "server/stat", "server/journal/redis/redistest", "server/e2e/hostile"},
 	{"public"},
 }
 
@@ -46,6 +46,7 @@ var never = []struct{ from, to, why string }{
 	{"server/hub", "prometheus", "admin gives counts their names"},
 	{"server/journal", "prometheus", "admin gives counts their names"},
 	{"server/hub", "net/http", "fan-out knows bytes and cursors, web knows HTTP"},
+	{"server/limit", "net/http", "limits count, web answers"},
 	{"server/journal", "net/http", "the record knows no transport"},
 	{"wasm/model", "go-app", "the Model is pure, so that it is tested without a browser"},
 	{"wasm/model", "net/http", "the Model is pure, so that it is tested without a browser"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -21,6 +22,7 @@ type publishCmd struct {
 
 	URL    string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Default: ${default}."`
 	Server string `placeholder:"ID" help:"The server the event is about. Events on standard input may name theirs as \"serverId\" instead."`
+	Token  string `placeholder:"TOKEN" help:"Who is asking, where the server wants to know; better in the environment, as others on this machine can see what is on a command line. Default: none."`
 	ID     string `name:"id" placeholder:"ID" help:"Your own id of the event: published again with the same id, it is recorded once."`
 	Source string `placeholder:"NAME" help:"Who says so."`
 }
@@ -45,7 +47,7 @@ func (c *publishCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	send := &sender{p: p, url: address + path, client: http.Client{Timeout: time.Minute}}
+	send := &sender{p: p, url: address + path, header: bearer(c.Token), client: http.Client{Timeout: time.Minute}}
 	if c.Type != "" {
 		if c.Server == "" {
 			return errors.New("--server says which server the event is about")
@@ -76,6 +78,7 @@ func (c *publishCmd) Run(p *program) error {
 type sender struct {
 	p      *program
 	url    string
+	header http.Header
 	client http.Client
 }
 
@@ -117,6 +120,7 @@ func (s *sender) send(body []byte) error {
 	if err != nil {
 		return err
 	}
+	maps.Copy(req.Header, s.header)
 	req.Header.Set("Content-Type", "application/x-ndjson")
 	answer, err := s.client.Do(req)
 	if err != nil {

@@ -291,7 +291,7 @@ func TestRefusals(t *testing.T) {
 		says string
 	}{
 		{"port taken", []string{"serve", "--listen", taken.Addr().String(), "--data", t.TempDir()}, "taken"},
-		{"every address", []string{"serve", "--listen", ":8080"}, "no access control"},
+		{"every address", []string{"serve", "--listen", ":8080"}, "telltale token --new-secret"},
 		{"another address", []string{"--listen", "192.0.2.1:80"}, "127.0.0.1"},
 		{"record in use", []string{"serve", "--listen", "127.0.0.1:0", "--data", data}, data},
 		{"folder is a file", []string{"serve", "--listen", "127.0.0.1:0", "--data", file}, file},

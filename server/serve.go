@@ -14,10 +14,10 @@ import (
 
 	"github.com/mcp-cloud/telltale/public"
 	"github.com/mcp-cloud/telltale/server/admin"
+	"github.com/mcp-cloud/telltale/server/auth"
 	"github.com/mcp-cloud/telltale/server/host"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
-	"github.com/mcp-cloud/telltale/server/journal/bolt"
 	"github.com/mcp-cloud/telltale/server/pace"
 	"github.com/mcp-cloud/telltale/server/stream"
 	"github.com/mcp-cloud/telltale/server/web"
@@ -25,7 +25,7 @@ import (
 
 // serveCmd is the server.
 type serveCmd struct {
-	Listen    string        `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on, a loopback one; port 0 takes any that is free. Default: ${default}."`
+	Listen    string        `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on; one that a network can reach needs tokens, see --jwt-secret-file and its like. Port 0 takes any that is free. Default: ${default}."`
 	Data      string        `default:"${data}" placeholder:"DIR" help:"Folder of the record. Default: ${default}."`
 	ServerID  string        `name:"server-id" placeholder:"ID" help:"This machine's id among the servers. Default: its host name."`
 	NoHost    bool          `name:"no-host" help:"Do not publish this machine's own state, numbers and log."`
@@ -33,8 +33,14 @@ type serveCmd struct {
 	Detach    bool          `default:"true" negatable:"" help:"On Linux, keep of an idle HTTP/1.1 stream its socket and no goroutine. Default: ${default}."`
 	Gzip      bool          `default:"true" negatable:"" help:"Compress streams for those who accept gzip, once for all of them. Default: ${default}."`
 	MaxAge    age           `name:"max-age" default:"4h" help:"How long a stream lasts before it is asked to come back, give or take a quarter. 0: for ever. Default: ${default}."`
+	Drain     time.Duration `default:"0" help:"How long, when it is told to end, the server says at /readyz that it is not ready while all goes on, so that a balancer sends new streams elsewhere; then it lets its streams go, spread over as much time again. Default: ${default}."`
 	Admin     string        `placeholder:"ADDRESS" help:"Private address for those who run the server, a loopback one: Prometheus metrics, profiles, a dashboard and alert rules; printed as a second line when it is on. Default: none."`
 	LogLevel  slog.Level    `default:"info" placeholder:"LEVEL" help:"What is logged on standard error: debug, info, warn or error. Default: ${default}."`
+
+	Access accessFlags  `embed:""`
+	Net    networkFlags `embed:""`
+	Secret redactFlags  `embed:""`
+	Record recordFlags  `embed:""`
 
 	Throttle        time.Duration `default:"${throttle}" group:"How often things are recorded" help:"Least time between two recorded samples of one metric of one server, by their own timestamps. What comes sooner is held, and the newest of it recorded when that time is over. Events published with an id of their own are never held. 0: record all. Default: ${default}."`
 	Debounce        time.Duration `default:"${debounce}" group:"How often things are recorded" help:"How long a server whose state flaps has to be calm: the first changes within that time are recorded at once, then only the last of them when it is calm, with how many were held. 0: record all. Default: ${default}."`
@@ -98,18 +104,35 @@ func (c *serveCmd) Validate() error {
 	if c.DedupAge <= 0 {
 		return errors.New("--dedup-age: more than 0")
 	}
+	if err := checkDrain(c.Drain); err != nil {
+		return err
+	}
 	if c.Admin != "" {
 		if err := admin.CheckListen(c.Admin); err != nil {
 			return fmt.Errorf("--admin: %w", err)
 		}
 	}
-	return web.CheckListen(c.Listen)
+	return c.checkListen(c.Listen)
+}
+
+// checkListen refuses an address that a network can reach where nobody is asked for a token, and says what to do.
+func (c *serveCmd) checkListen(address string) error {
+	err := web.CheckListen(address, c.Access.asks())
+	if errors.Is(err, web.ErrOpen) {
+		return tokensNeeded(address)
+	}
+	return err
 }
 
 // Run serves until the program's context ends. Then it ends in this order, each step when the one before is done: HTTP (not
-// ready; streams told; answers under way finished), this machine (which says that it is offline), the pacer (which records what it holds), the hub, the admin address, the record.
+// ready; streams told, after --drain; answers under way finished), this machine (which says that it is offline), what it has to do with other instances (its leases are given back, and
+// they are told), the pacer (which records what it holds), the hub, the keys and revocations, the admin address, the record.
 func (c *serveCmd) Run(p *program) (err error) {
-	plain := slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: c.LogLevel})
+	secrets, err := c.Secret.redactor()
+	if err != nil {
+		return err
+	}
+	plain := redactedLog(secrets, slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	raw := slog.New(plain) // for those whose news must not be published: see host.Config.Logger
 	logger := raw
 
@@ -118,6 +141,14 @@ func (c *serveCmd) Run(p *program) (err error) {
 		return err
 	}
 	defer ln.Close()
+	if err := c.checkListen(ln.Addr().String()); err != nil { // "localhost" is whatever the system says it is
+		return err
+	}
+	access, err := c.Net.access(c.Access.asks(), raw)
+	if err != nil {
+		return err
+	}
+	c.Net.clear(ln.Addr().String(), raw)
 	private, err := listenAdmin(c.Admin)
 	if err != nil {
 		return err
@@ -128,15 +159,28 @@ func (c *serveCmd) Run(p *program) (err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("folder of the record: %w", err)
 	}
-	log, err := bolt.Open(c.Data, bolt.Options{Retention: c.retention(), Logger: raw})
+	log, err := c.openRecord(p.ctx, raw)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 
+	var site *web.Server
+	others, err := c.joinOthers(log, ln.Addr().String(), func() *web.Server { return site })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, others.close()) }()
+	access.Leases = others.limitLeases()
+	guard, err := auth.New(c.Access.config(log, others.authVault(), raw))
+	if err != nil {
+		return err
+	}
 	h := hub.New(log, hub.Options{Window: c.BatchWindow})
 	pacer := pace.New(log, c.pace(raw))
-	config := web.Config{Log: log, Publisher: pacer, Hub: h, Files: public.Files, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams()}
+	publisher := redactedRecord(secrets, pacer) // all that is recorded passes it
+	config := web.Config{Log: log, Publisher: publisher, Hub: h, Files: public.Files, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams(),
+		Guard: guard, Access: access, Members: others.members, Drain: c.Drain, Private: raw}
 	var machine *host.Source
 	if !c.NoHost {
 		machine = host.New(host.Config{Server: c.serverID(), Version: version, Disk: c.Data, Logger: raw})
@@ -144,26 +188,34 @@ func (c *serveCmd) Run(p *program) (err error) {
 		config.Observe = machine.Request
 	}
 	config.Logger = logger
-	site, err := web.New(config)
+	site, err = web.New(config)
 	if err != nil {
 		return err
 	}
 
-	ended := make(chan error, 5) // what a part ended with of itself
+	ended := make(chan error, 8) // what a part ended with of itself
 	var parts []*part
 	if private != nil {
-		parts = append(parts, start(p.ctx, ended, "admin", serveAdmin(private, log, h, pacer, site, raw)))
+		parts = append(parts, start(p.ctx, ended, "admin", serveAdmin(private, log, h, pacer, site, secrets, raw)))
 	}
-	parts = append(parts, start(p.ctx, ended, "hub", h.Run), start(p.ctx, ended, "pace", pacer.Run))
+	parts = append(parts, start(p.ctx, ended, "access", guard.Run), start(p.ctx, ended, "hub", h.Run), start(p.ctx, ended, "pace", pacer.Run),
+		start(p.ctx, ended, "leases", others.runLeases), start(p.ctx, ended, "members", others.members.Run))
 	online := make(chan string, 1)
 	if machine != nil {
-		parts = append(parts, start(p.ctx, ended, "host", func(ctx context.Context) error { return machine.Run(ctx, pacer, online) }))
+		parts = append(parts, start(p.ctx, ended, "host", func(ctx context.Context) error { return machine.Run(ctx, publisher, online) }))
 	}
 	parts = append(parts, start(p.ctx, ended, "web", func(ctx context.Context) error { return site.Serve(ctx, ln) }))
 
 	select {
 	case <-h.Ready():
+		select { // until then nobody can be let in who has a token
+		case <-guard.Ready():
+		case <-p.ctx.Done():
+		}
 		url := "http://" + ln.Addr().String()
+		if access.TLS != nil {
+			url = "https://" + ln.Addr().String()
+		}
 		online <- url
 		logger.Info("online", "url", url, "data", filepath.Clean(c.Data), "version", version)
 		said := url
@@ -206,9 +258,6 @@ func listen(address string) (net.Listener, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
-	}
-	if err := web.CheckListen(ln.Addr().String()); err != nil { // "localhost" is whatever the system says it is
-		return nil, errors.Join(err, ln.Close())
 	}
 	return ln, nil
 }

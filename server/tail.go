@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ type tailCmd struct {
 	Rate    string `placeholder:"N" help:"So many samples a second of each metric of each server are enough, such as 1 or 0.2."`
 	Since   string `placeholder:"PLACE" help:"Everything after this place, such as 7f3a1c09.658512, instead of the current picture."`
 	JSON    bool   `help:"One JSON object a line: {\"id\",\"event\",\"data\"}."`
+	Token   string `placeholder:"TOKEN" help:"Who is asking, where the server wants to know; better in the environment, as others on this machine can see what is on a command line. Default: none."`
 	Verbose bool   `short:"v" help:"Also say on standard error what becomes of the connection, and at the end the account: what was received, repeated, skipped, lost."`
 }
 
@@ -37,7 +39,7 @@ func (c *tailCmd) Run(p *program) error {
 	ctx, cancel := context.WithCancelCause(p.ctx)
 	defer cancel(nil)
 	t := &tailer{c: c, out: p.stdout, notes: p.stderr}
-	client := feed.Client{Source: &httpsource.Source{URL: address}, Handle: func(b feed.Batch) {
+	client := feed.Client{Source: &httpsource.Source{URL: address, Header: bearer(c.Token)}, Handle: func(b feed.Batch) {
 		if err := t.show(b); err != nil {
 			cancel(fmt.Errorf("standard output: %w", err))
 		}
@@ -58,6 +60,14 @@ func (c *tailCmd) Run(p *program) error {
 		return cause
 	}
 	return nil
+}
+
+// bearer is the header that says who is asking; none where there is no token.
+func bearer(token string) http.Header {
+	if token == "" {
+		return nil
+	}
+	return http.Header{"Authorization": {"Bearer " + token}}
 }
 
 // apiURL joins the address of a server, a path and those parameters that are not empty.
@@ -83,6 +93,7 @@ type tailer struct {
 	notes io.Writer
 	phase feed.Phase
 	lost  bool // the loss of the connection was told
+	polls bool // that it polls was told
 	buf   []byte
 
 	account feed.Account // the newest
@@ -139,8 +150,13 @@ func (t *tailer) connection(s feed.State) {
 			t.lost = true
 			t.note("the connection is lost, trying again: %s", printable(s.Reason))
 		}
-	case s.Phase == feed.Live && t.lost:
-		t.lost = false
+	case s.Phase == feed.Polling:
+		if !t.polls || t.lost {
+			t.polls, t.lost = true, false
+			t.note("not live, asking every few seconds: %s %s", printable(s.Reason), printable(s.Limit.Help))
+		}
+	case s.Phase == feed.Live && (t.lost || t.polls):
+		t.lost, t.polls = false, false
 		t.note("live again")
 		if t.c.Verbose {
 			t.note("%s", t.account)
@@ -152,7 +168,7 @@ func (t *tailer) connection(s feed.State) {
 
 func (t *tailer) control(e event.Event) {
 	switch e.Type {
-	case event.StreamGap.Name(), event.StreamReset.Name(), event.StreamLimit.Name():
+	case event.StreamGap.Name(), event.StreamReset.Name():
 		t.note("%s %s", e.Type, printable(string(e.Data)))
 	case event.StreamHeartbeat.Name():
 	default:

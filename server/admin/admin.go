@@ -49,6 +49,8 @@ type Sources struct {
 	Hub     func() hub.Stats
 	Pace    func() pace.Stats
 	Journal func() journal.Stats
+	// Redacted is how many secrets of each kind were taken out of what was published and logged.
+	Redacted func() map[string]int64
 }
 
 // Server is the http.Handler of the admin address.

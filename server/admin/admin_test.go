@@ -20,6 +20,7 @@ import (
 
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/pace"
 	"github.com/mcp-cloud/telltale/server/stat"
 	"github.com/mcp-cloud/telltale/server/stream"
@@ -40,7 +41,8 @@ func counted() Sources {
 				Full: 407, Thinned: 408, Skipped: 409, Trimmed: 410, Beats: 411, CaughtUp: 412, Resynced: 413, Delivery: took.Snapshot(), Lag: 414}
 		},
 		Web: func() web.Stats {
-			return web.Stats{Streams: map[int]int64{400: 501, 503: 502}, Publishing: map[int]int64{400: 503}}
+			return web.Stats{Streams: map[int]int64{400: 501, 503: 502}, Publishing: map[int]int64{400: 503}, Access: map[string]int64{"expired": 504}, Rate: 505,
+				Limit: limit.Stats{Refused: map[string]int64{"user": 506}, RefusedPolls: map[string]int64{"all": 507}, Users: 508}}
 		},
 		Hub: func() hub.Stats { return hub.Stats{Events: 601, Bytes: 602} },
 		Pace: func() pace.Stats {
@@ -49,6 +51,7 @@ func counted() Sources {
 		Journal: func() journal.Stats {
 			return journal.Stats{Commits: 6, Failed: 802, Events: 803, Repeated: 804, Commit: took.Snapshot(), Batch: batch.Snapshot(), Bytes: 805}
 		},
+		Redacted: func() map[string]int64 { return map[string]int64{"JWT": 901} },
 	}
 }
 
@@ -101,6 +104,7 @@ func TestMetrics(t *testing.T) {
 		`telltale_stream_delivery_seconds_bucket{le="+Inf"}`:  "6",
 		`telltale_stream_delivery_seconds_sum`:                "0.0425",
 		`telltale_stream_delivery_seconds_count`:              "6",
+		`telltale_redacted_total{kind="JWT"}`:                 "901",
 		`telltale_hub_events_total`:                           "601",
 		`telltale_hub_bytes_total`:                            "602",
 		`telltale_published_events_total`:                     "701",

@@ -62,7 +62,7 @@ var streamMetrics = []metric[stream.Stats]{
 			return map[string]float64{"detached": float64(s.Detached), "portable": float64(s.Open - s.Detached)}
 		}},
 	count("telltale_streams_opened_total", "Streams opened.", func(s stream.Stats) int64 { return s.Opened }),
-	countBy("telltale_streams_closed_total", "Streams ended, by reason: gone (the reader left), shutdown, maxAge, slow, notReady, failed.", "reason", itself,
+	countBy("telltale_streams_closed_total", "Streams ended, by reason: gone (the reader left), shutdown, maxAge, slow, notReady, failed, expired, revoked, ended, limit.", "reason", itself,
 		func(s stream.Stats) map[string]int64 { return s.Closed }),
 	count("telltale_stream_bytes_total", "Bytes given to the sockets of streams, compressed or not, without HTTP heads.", func(s stream.Stats) int64 { return s.Bytes }),
 	count("telltale_stream_plain_bytes_total", "The same before compression.", func(s stream.Stats) int64 { return s.PlainBytes }),
@@ -81,6 +81,13 @@ var streamMetrics = []metric[stream.Stats]{
 
 var webMetrics = []metric[web.Stats]{
 	countBy("telltale_streams_refused_total", "Streams refused, by HTTP status.", "status", strconv.Itoa, func(s web.Stats) map[int]int64 { return s.Streams }),
+	countBy("telltale_access_refused_total", "Requests without a token or with one that is no good, by code: missing, expired, revoked, signature, scope, …", "code", itself,
+		func(s web.Stats) map[string]int64 { return s.Access }),
+	countBy("telltale_streams_over_limit_total", "Streams for which there was no place, by limit: user, address, all. They were answered as polls.", "limit", itself,
+		func(s web.Stats) map[string]int64 { return s.Limit.Refused }),
+	countBy("telltale_polls_refused_total", "Those that could not be answered as polls either.", "limit", itself, func(s web.Stats) map[string]int64 { return s.Limit.RefusedPolls }),
+	count("telltale_publishing_over_rate_total", "Publishing requests over the rate of their token.", func(s web.Stats) int64 { return s.Rate }),
+	level("telltale_users_streaming", "Users with at least one stream open, or a poll under way.", func(s web.Stats) int64 { return int64(s.Limit.Users) }),
 	countBy("telltale_publishing_refused_total", "Publishing requests refused, by HTTP status.", "status", strconv.Itoa, func(s web.Stats) map[int]int64 { return s.Publishing }),
 }
 
@@ -105,6 +112,10 @@ var journalMetrics = []metric[journal.Stats]{
 	spread("telltale_journal_commit_seconds", "How long commits took, durable included.", seconds, func(s journal.Stats) stat.Snapshot { return s.Commit }),
 	spread("telltale_journal_commit_events", "Events in one commit.", 1, func(s journal.Stats) stat.Snapshot { return s.Batch }),
 	level("telltale_journal_bytes", "Bytes of events held, as retention counts them.", func(s journal.Stats) int64 { return s.Bytes }),
+}
+
+var redactMetrics = []metric[map[string]int64]{
+	countBy("telltale_redacted_total", "Secrets taken out of what was published and of the server's own log, by kind.", "kind", itself, func(s map[string]int64) map[string]int64 { return s }),
 }
 
 // part is one package's metrics.
@@ -187,6 +198,9 @@ func newCollector(s Sources) *collector {
 	}
 	if s.Journal != nil {
 		c.parts = append(c.parts, newPart(s.Journal, journalMetrics))
+	}
+	if s.Redacted != nil {
+		c.parts = append(c.parts, newPart(s.Redacted, redactMetrics))
 	}
 	return c
 }

@@ -2,10 +2,12 @@ package web
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,15 +24,16 @@ type webApp struct {
 	files   *files
 	handler *app.Handler
 	hub     *hub.Hub
-	picture *picture
+	picture *pictures
+	me      func(*visit) me
 }
 
-func newApp(fsys fs.FS, version string, h *hub.Hub, heartbeat time.Duration) (*webApp, error) {
+func newApp(fsys fs.FS, version string, h *hub.Hub, heartbeat time.Duration, me func(*visit) me) (*webApp, error) {
 	files, err := loadFiles(fsys)
 	if err != nil {
 		return nil, err
 	}
-	a := &webApp{files: files, hub: h, picture: &picture{hub: h, version: version, heartbeat: heartbeat}, handler: &app.Handler{
+	a := &webApp{files: files, hub: h, me: me, picture: &pictures{hub: h, version: version, heartbeat: heartbeat}, handler: &app.Handler{
 		Name:        "Telltale",
 		ShortName:   "Telltale",
 		Title:       "Telltale",
@@ -59,10 +62,6 @@ func newApp(fsys fs.FS, version string, h *hub.Hub, heartbeat time.Duration) (*w
 // version names the build of what the browser runs.
 func (a *webApp) version() string { return a.handler.Version }
 
-// pagePolicy allows what go-app needs, which is to compile Wasm and to set style attributes, and nothing from elsewhere.
-const pagePolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
-	"img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // readyPatience is how long a page waits for the hub before it is drawn without a picture.
 const readyPatience = 5 * time.Second
 
@@ -80,7 +79,7 @@ func (a *webApp) page() handler {
 		}
 		r.URL.Host = r.Host // go-app's page does not know where it is asked for otherwise
 		var got taken
-		draw(a.picture, zoneOf(r), a.handler, &got, r)
+		a.draw(&got, r)
 		if got.status == http.StatusNotFound {
 			return notFound(w, r)
 		}
@@ -90,10 +89,28 @@ func (a *webApp) page() handler {
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Cache-Control", "no-cache")
+		if v := visitOf(r); v.by != "" {
+			h.Set("Cache-Control", "private, no-cache")
+		}
 		h.Set("Content-Security-Policy", pagePolicy)
-		_, _ = w.Write(got.body.Bytes())
+		h.Set("Referrer-Policy", "same-origin") // with less, browsers send no Origin along with forms
+		own, err := a.about(visitOf(r))
+		if err != nil {
+			return err
+		}
+		head, rest, _ := bytes.Cut(got.body.Bytes(), []byte("</head>"))
+		_, _ = w.Write(slices.Concat(head, own, []byte("</head>"), rest))
 		return nil
 	}
+}
+
+// about is what a page's head says of whom it is for: what GET /api/me answers, for the app to begin with.
+func (a *webApp) about(v *visit) ([]byte, error) {
+	b, err := json.Marshal(a.me(v)) // in which every "<" is written as \u003c
+	if err != nil {
+		return nil, fmt.Errorf("web: page: %w", err)
+	}
+	return slices.Concat([]byte(`<script type="application/json" id="me">`), b, []byte("</script>")), nil
 }
 
 // zoneOf returns the time zone that the browser says it is in, else the server's own. See boot.js.
@@ -137,6 +154,7 @@ func (t *taken) Write(b []byte) (int, error) {
 func (a *webApp) shell() handler {
 	h := compressed(a.handler)
 	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Security-Policy", pagePolicy) // the service worker is held to its own
 		h.ServeHTTP(w, r)
 		return nil
 	}

@@ -19,8 +19,8 @@ const maxErrors = 10
 
 // parseEvents turns a body into events without places. The body is one object, an array of objects, or objects one after
 // the other (NDJSON); which of them, its first byte says. Server is what the path names, or "". The error is a *problem
-// that names each mistake by index and field, up to maxErrors.
-func parseEvents(body []byte, server string, arrival time.Time) ([]event.Event, error) {
+// that names each mistake by index and field, up to maxErrors. An event has at most so many bytes.
+func parseEvents(body []byte, server string, arrival time.Time, most int) ([]event.Event, error) {
 	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	if !utf8.Valid(body) {
 		return nil, fail(http.StatusBadRequest, "The body is not valid UTF-8, which is what JSON is made of.")
@@ -33,6 +33,11 @@ func parseEvents(body []byte, server string, arrival time.Time) ([]event.Event, 
 	events := make([]event.Event, 0, len(parts))
 	var wrong []fieldError
 	for i, part := range parts {
+		if len(part) > most {
+			p := fail(http.StatusRequestEntityTooLarge, "%s has %d bytes, and an event may have %d. None of the events was recorded.", fieldOf(i, single), len(part), most).code("event")
+			p.Field = fieldOf(i, single)
+			return nil, p
+		}
 		e, err := parseEvent(part, server, arrival)
 		if err == nil {
 			events = append(events, e)
@@ -54,11 +59,22 @@ func parseEvents(body []byte, server string, arrival time.Time) ([]event.Event, 
 	return nil, p
 }
 
-func describe(i int, single bool, err error) fieldError {
-	out := fieldError{Index: i, Field: fmt.Sprintf("events[%d]", i), Message: err.Error()}
+// fieldOf names one event of a body.
+func fieldOf(i int, single bool) string {
 	if single {
-		out.Field = "event"
+		return "event"
 	}
+	return fmt.Sprintf("events[%d]", i)
+}
+
+// isSingle reports whether a body of n events is the one itself, and no list.
+func isSingle(body []byte, n int) bool {
+	rest := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\uFEFF")), " \t\r\n")
+	return n == 1 && len(rest) > 0 && rest[0] != '['
+}
+
+func describe(i int, single bool, err error) fieldError {
+	out := fieldError{Index: i, Field: fieldOf(i, single), Message: err.Error()}
 	var fe *event.FieldError
 	if errors.As(err, &fe) && fe.Field != "" {
 		out.Message = fe.Reason

@@ -29,7 +29,7 @@ func FuzzParseEvents(f *testing.F) {
 		if server != "" && event.CheckServer(server) != nil {
 			t.Skip("serverOf refuses it before")
 		}
-		events, err := parseEvents(body, server, time.UnixMilli(1_700_000_000_000))
+		events, err := parseEvents(body, server, time.UnixMilli(1_700_000_000_000), event.MaxData)
 		if err != nil {
 			var p *problem
 			if !errors.As(err, &p) || p.Status < 400 || p.Status > 499 || p.Detail == "" || len(p.Errors) > maxErrors || events != nil {

@@ -138,9 +138,12 @@ func afterOf(place event.ID) event.ID {
 // maxThinned bounds the events one thinned answer reads, whether it gives them or not.
 const maxThinned = 100_000
 
+// reader is the Read of a journal.Log, or of as much of it as somebody may see.
+type reader func(ctx context.Context, ask journal.Query) (journal.Page, error)
+
 // thinned reads as Read does, and of the samples gives the first of each server and type in each stretch of that length. What
 // is no sample is all there. A page may end early; its Next and More say so.
-func (s *Server) thinned(ctx context.Context, ask journal.Query, every time.Duration) (journal.Page, error) {
+func thinned(ctx context.Context, read reader, ask journal.Query, every time.Duration) (journal.Page, error) {
 	limit := ask.Limit
 	if limit <= 0 {
 		limit = journal.DefaultLimit
@@ -151,11 +154,11 @@ func (s *Server) thinned(ctx context.Context, ask journal.Query, every time.Dura
 	var out journal.Page
 	for seen, size := 0, 0; ; {
 		ask.Limit = journal.MaxLimit
-		got, err := s.log.Read(ctx, ask)
+		got, err := read(ctx, ask)
 		if err != nil {
 			return out, err
 		}
-		if out.Trimmed.IsZero() {
+		if len(out.Trimmed.Classes) == 0 {
 			out.Trimmed = got.Trimmed
 		}
 		for _, e := range got.Events {

@@ -30,11 +30,11 @@ func (s *Server) servers() handler {
 		if err != nil {
 			return err
 		}
-		filter, err := filterOf(r, q)
+		filter, err := s.filterOf(r, q)
 		if err != nil {
 			return err
 		}
-		picture := s.hub.Picture(filter)
+		picture := s.picture(filter, grantOf(r).See)
 		out := answer{Place: picture.Place, Servers: []*server{}}
 		byID := make(map[string]*server)
 		for _, e := range picture.Events {
@@ -82,16 +82,6 @@ func (s *Server) versions() handler {
 func (s *Server) alive() handler {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	}
-}
-
-// ready answers 200 when streams are served, and 503 before that and from the moment the server begins to stop.
-func (s *Server) ready() handler {
-	return func(w http.ResponseWriter, _ *http.Request) error {
-		if err := s.whenReady(); err != nil {
-			return err
-		}
-		return writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	}
 }
 

@@ -35,19 +35,27 @@ type receipt struct {
 // are taken or none.
 func (s *Server) publish() handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.sameOrigin(r); err != nil {
-			return err
-		}
 		server, err := serverOf(r)
 		if err != nil {
 			return err
 		}
-		body, err := readBody(w, r)
+		if see := grantOf(r).See; server != "" && !see.MatchServer(server) {
+			return fail(http.StatusForbidden, "This token may not publish events of %s. None was recorded.", server).code("forbidden")
+		}
+		held := s.bodies.lease(r.Context())
+		defer held.end()
+		body, err := readBody(w, r, held, s.maxBody)
 		if err != nil {
 			return err
 		}
-		events, err := parseEvents(body, server, time.Now())
+		events, err := parseEvents(body, server, time.Now(), s.maxEvent)
 		if err != nil {
+			return err
+		}
+		if err := forbidden(r, events, isSingle(body, len(events))); err != nil {
+			return err
+		}
+		if err := s.mayPublish(r, len(events)); err != nil {
 			return err
 		}
 		receipts := []journal.Receipt{}
@@ -68,12 +76,15 @@ func (s *Server) publish() handler {
 	}
 }
 
-// appendFailed tells a publisher that nothing was recorded and that it may send the same again.
+// appendFailed tells a publisher that nothing was recorded and that it may send the same again; or that it is open whether it was.
 func appendFailed(r *http.Request, err error) error {
 	if r.Context().Err() != nil {
 		return errClientGone
 	}
 	p := fail(http.StatusServiceUnavailable, "The events could not be recorded: none of them is. Send them again.")
+	if errors.Is(err, journal.ErrUnsettled) {
+		p = problemOf(journal.ErrUnsettled)
+	}
 	p.retryAfter = 2
 	return errors.Join(p, err)
 }

@@ -1,12 +1,12 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -62,96 +62,41 @@ func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 func (s *Server) observed(next http.Handler) http.Handler {
 	return handlers.CustomLoggingHandler(io.Discard, next, func(_ io.Writer, p handlers.LogFormatterParams) {
 		took := time.Since(p.TimeStamp)
-		s.logger.Debug("request", "method", p.Request.Method, "path", p.URL.Path, "status", p.StatusCode, "bytes", p.Size, "took", took)
+		path := p.URL.Path
+		if !s.guard.Open() { // who may see this machine may not therefore know which servers there are, and who looks at them
+			path = routeOf(p.Request)
+		}
+		s.logger.Debug("request", "method", p.Request.Method, "path", path, "status", p.StatusCode, "bytes", p.Size, "took", took)
 		if s.observe != nil {
-			s.observe(p.Request.Method, p.URL.Path, p.StatusCode, took)
+			s.observe(p.Request.Method, path, p.StatusCode, took)
 		}
 	})
 }
 
-// guarded lets through what a loopback server may be asked, and puts on every answer what browsers should know.
-//
-// The Host of a request must be a name of this machine: a page of another site can make its own name point to 127.0.0.1,
-// and would then read us as its own (DNS rebinding), but it can't choose what the browser writes there.
-func (s *Server) guarded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		if !loopbackHost(r.Host) {
-			writeProblem(w, fail(http.StatusMisdirectedRequest,
-				"This server answers to this machine's own names only, not to %.80q: use http://localhost or http://127.0.0.1 with its port.", r.Host))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// loopbackHost reports whether a Host header, with or without port, names this machine by a name nobody else can point
-// here: "localhost", a name below it, or a loopback address.
-func loopbackHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}
-
-// CheckListen returns an error unless an address to listen on, "host:port", is a loopback one. What this server shows and
-// takes is open to everybody who reaches it, so it must not be reached from outside.
-func CheckListen(address string) error {
+// CheckListen returns an error unless an address to listen on, "host:port", can be one. Where nobody is asked for a token it must be a
+// loopback one: what this server shows and takes is then open to everybody who reaches it.
+func CheckListen(address string, tokens bool) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return fmt.Errorf(`%q is not an address to listen on: want "127.0.0.1:8080", or port 0 for any that is free`, address)
 	}
-	if host == "localhost" {
+	if tokens || Loopback(address) {
 		return nil
+	}
+	return fmt.Errorf("will not listen on %q, %w", host, ErrOpen)
+}
+
+// ErrOpen is wrapped by the error of CheckListen for an address that only a server may listen on that asks for tokens.
+var ErrOpen = errors.New("as whoever reaches it may read and publish everything")
+
+// Loopback reports whether only this machine reaches an address to listen on.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
 	}
 	addr, err := netip.ParseAddr(host)
-	if err == nil && addr.Unmap().IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("will not listen on %q: this server has no access control yet, so whoever reaches it may read and publish everything. "+
-		"Listen on 127.0.0.1 or [::1], and reach it from elsewhere through a tunnel such as ssh -L", address)
-}
-
-// readable lets pages of this machine's other origins, such as a dashboard on another port of localhost, read the events.
-// Other sites get no such leave, so their browsers keep what we answer from them.
-func readable(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Add("Vary", "Origin")
-		if origin := r.Header.Get("Origin"); origin != "" && loopbackOrigin(origin) {
-			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "Link, "+headerNext+", "+headerMore+", "+headerMissing)
-			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") == http.MethodGet {
-				h.Set("Access-Control-Allow-Methods", "GET, HEAD")
-				h.Set("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control")
-				h.Set("Access-Control-Max-Age", "600")
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func loopbackOrigin(origin string) bool {
-	u, err := url.Parse(origin)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && loopbackHost(u.Host)
-}
-
-// sameOrigin refuses what a page of another origin has its reader's browser send. Programs send no such headers and pass.
-func (s *Server) sameOrigin(r *http.Request) error {
-	if err := s.crossOrigin.Check(r); err != nil {
-		return fail(http.StatusForbidden, "A page of another origin may not publish here (%v): publish from a program, or from a page of this server.", err)
-	}
-	return nil
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
 // methods answers a URL by method. HEAD is GET without its body, OPTIONS names what there is, and the rest is a 405.
@@ -181,8 +126,10 @@ func (m methods) allow() string {
 		allow = append(allow, http.MethodGet, http.MethodHead)
 	}
 	allow = append(allow, http.MethodOptions)
-	if m[http.MethodPost] != nil {
-		allow = append(allow, http.MethodPost)
+	for _, method := range []string{http.MethodPost, http.MethodDelete} {
+		if m[method] != nil {
+			allow = append(allow, method)
+		}
 	}
 	return strings.Join(allow, ", ")
 }

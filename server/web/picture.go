@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -16,26 +17,45 @@ import (
 // everybody comes at once.
 const pictureAge = 100 * time.Millisecond
 
-// picture is a Model filled with the hub's present picture, in the very text that the page carries along, so that the app in
-// the browser starts with what is on screen. Who holds stage owns it.
-type picture struct {
+// maxPictures bounds how many are shared at a time: one for each filter of those who may not see the same.
+const maxPictures = 32
+
+// pictures are those that pages are made of, by the key of the filter of what their readers may see. Who holds stage owns them.
+type pictures struct {
 	hub       *hub.Hub
 	version   string
 	heartbeat time.Duration
+	by        map[string]*picture
+}
 
+// picture is a Model filled with the hub's present picture, in the very text that the page carries along, so that the app in
+// the browser starts with what is on screen.
+type picture struct {
 	made  time.Time
 	model *model.Model
 	text  string
 }
 
-// refresh makes the picture anew when it is older than pictureAge.
-func (p *picture) refresh(now time.Time) {
-	if p.model != nil && now.Sub(p.made) < pictureAge {
-		return
+// of returns the picture for who may see only so much, made anew when it is older than pictureAge.
+func (ps *pictures) of(see event.Filter, now time.Time) *picture {
+	key := see.Key()
+	if p := ps.by[key]; p != nil && now.Sub(p.made) < pictureAge {
+		return p
 	}
-	text := pictureText(p.hub.Picture(event.Filter{}), p.version, p.heartbeat, now)
-	p.made, p.model, p.text = now, model.New(), string(text)
+	if ps.by == nil {
+		ps.by = make(map[string]*picture)
+	}
+	if len(ps.by) >= maxPictures {
+		maps.DeleteFunc(ps.by, func(_ string, p *picture) bool { return now.Sub(p.made) >= pictureAge })
+	}
+	if len(ps.by) >= maxPictures {
+		clear(ps.by)
+	}
+	text := pictureText(veil(ps.hub.Picture(see), see), ps.version, ps.heartbeat, now)
+	p := &picture{made: now, model: model.New(), text: string(text)}
 	_, _ = p.model.Load(text, now) // our own text always loads; otherwise the page would be empty and no worse
+	ps.by[key] = p
+	return p
 }
 
 // pictureText is a picture as a stream would begin with it: sync, the events, and the heartbeat that says that it is whole.
@@ -67,14 +87,13 @@ var stage struct {
 	zone   *time.Location // of whom the page is for
 }
 
-// draw answers with a page that h draws from p, its clock times in the zone.
-func draw(p *picture, zone *time.Location, h http.Handler, w http.ResponseWriter, r *http.Request) {
+// draw answers with a page that go-app draws of what its reader may see, its clock times in his zone.
+func (a *webApp) draw(w http.ResponseWriter, r *http.Request) {
 	stage.Lock()
 	defer stage.Unlock()
 	stage.routes.Do(func() { ui.Routes(staged{}, nil) })
-	p.refresh(time.Now())
-	stage.now, stage.zone = p, zone
-	h.ServeHTTP(w, r)
+	stage.now, stage.zone = a.picture.of(grantOf(r).See, time.Now()), zoneOf(r)
+	a.handler.ServeHTTP(w, r)
 }
 
 // staged is the Source of prerendered pages: the picture on stage. Its methods are called while a page is drawn, by the
@@ -96,7 +115,10 @@ func (staged) ViewPicture(f func(m *model.Model, now time.Time, picture string))
 // Attach does nothing, and nor do the others: what is prerendered is never painted again, and has no connection.
 func (staged) Attach(func(m *model.Model, now time.Time)) (detach func()) { return func() {} }
 
-func (staged) Recall(string)           {}
-func (staged) ReadBack(string, string) {}
-func (staged) Repaint()                {}
-func (staged) Retry()                  {}
+func (staged) Later()             {}
+func (staged) Recall(string)      {}
+func (staged) Ask(model.Question) {}
+func (staged) EndSession(string)  {}
+func (staged) ReadLog(model.Wish) {}
+func (staged) Repaint()           {}
+func (staged) Retry()             {}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/mcp-cloud/telltale/server/auth"
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
 )
@@ -19,10 +20,11 @@ type problem struct {
 	Title  string `json:"title"` // the status in words
 	Detail string `json:"detail,omitempty"`
 
+	Code   string       `json:"code,omitempty"`   // the reason for programs, where there are several of that status
 	Field  string       `json:"field,omitempty"`  // the one that is wrong, such as "events[3].data.usage"
 	Errors []fieldError `json:"errors,omitempty"` // all that is wrong with a body of several events, up to maxErrors
 	Reason string       `json:"reason,omitempty"` // of a place that is gone: "epoch" or "ahead"
-	Newest string       `json:"newest,omitempty"` // and the newest place there is
+	Newest string       `json:"newest,omitempty"` // and the newest place there is; missing for who may not know it
 
 	retryAfter int         // seconds; 0: none
 	header     http.Header // further headers of the answer
@@ -59,19 +61,33 @@ func problemOf(err error) *problem {
 	var p *problem
 	var gone *journal.GoneError
 	var tooLarge *http.MaxBytesError
+	var refused *auth.Refusal
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &gone):
 		p = fail(http.StatusGone, "%s", goneDetail(gone))
-		p.Reason, p.Newest = string(gone.Reason), gone.Head.String()
+		p.Reason = string(gone.Reason)
+		if !gone.Head.IsZero() {
+			p.Newest = gone.Head.String()
+		}
 		return p
+	case errors.As(err, &refused):
+		return refusal(refused)
 	case errors.Is(err, event.ErrFilter):
 		return fail(http.StatusBadRequest, "%v", err)
 	case errors.As(err, &tooLarge):
 		return fail(http.StatusRequestEntityTooLarge, "The body is larger than %d bytes: send fewer events at once.", tooLarge.Limit)
 	case errors.Is(err, journal.ErrClosed):
 		p = fail(http.StatusServiceUnavailable, "The server is shutting down: try again.")
+		p.retryAfter = 2
+		return p
+	case errors.Is(err, journal.ErrUnsettled):
+		p = fail(http.StatusServiceUnavailable, "The record did not answer in time, and it is open whether it holds the events: all of them or none. Sent again with the same ids they are recorded once.")
+		p.retryAfter = 2
+		return p
+	case errors.Is(err, journal.ErrUnavailable):
+		p = fail(http.StatusServiceUnavailable, "The record can't be reached at present. Nothing was recorded: try again.")
 		p.retryAfter = 2
 		return p
 	}
@@ -83,6 +99,9 @@ func goneDetail(e *journal.GoneError) string {
 	case journal.GoneEpoch:
 		return fmt.Sprintf("The place %s belongs to another life of this record: begin anew, without a place.", e.Place)
 	case journal.GoneAhead:
+		if e.Head.IsZero() {
+			return fmt.Sprintf("The place %s is none that you can go on from: begin anew, without a place.", e.Place)
+		}
 		return fmt.Sprintf("The place %s is ahead of this record, whose newest is %s: it was restored from an older copy. Begin anew, without a place.", e.Place, e.Head)
 	}
 	return fmt.Sprintf("What followed the place %s is no longer held: begin anew, without a place.", e.Place)
@@ -95,14 +114,19 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (s *Server) answer(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := h(w, r)
-		if err == nil || errors.Is(err, errClientGone) {
+		if err == nil {
 			return
 		}
-		if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		if errors.Is(err, errClientGone) || r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+			// Who has only closed his own side still reads, and to say nothing would be net/http's 200.
+			writeProblem(w, fail(http.StatusServiceUnavailable, "Your side of the connection was closed before there was an answer: nothing was done. Keep it open, and ask again.").with("Connection", "close"))
 			return
 		}
 		p := problemOf(err)
-		if p.Status >= 500 {
+		switch {
+		case errors.Is(err, errCrowded): // a flood must not become one of our log; metrics count it
+			s.logger.Debug("request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status)
+		case p.Status >= 500:
 			s.logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", p.Status, "error", err)
 		}
 		writeProblem(w, p)
@@ -143,3 +167,6 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	_, _ = w.Write(append(b, '\n')) // who does not take the answer does not want it
 	return nil
 }
+
+// plain is the problem as an error of the program's own, without its status.
+func (p *problem) plain() error { return errors.New(p.Detail) }

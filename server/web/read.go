@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -15,7 +17,7 @@ import (
 const (
 	headerNext    = "Telltale-Next"    // the place to go on from
 	headerMore    = "Telltale-More"    // "true" or "false": more is recorded already
-	headerMissing = "Telltale-Missing" // "from to": the stretch retention has taken out, where there is one
+	headerMissing = "Telltale-Missing" // "from to": the stretch retention has taken out, where there is one; "from" alone for who may not see everything
 )
 
 // page is a stretch of the record, as a reader gets it who asks for JSON.
@@ -37,7 +39,7 @@ type entry struct {
 // missing is a stretch that retention has trimmed: events of some classes, after From up to and including To.
 type missing struct {
 	From    event.ID      `json:"from,omitzero"` // missing: from the beginning
-	To      event.ID      `json:"to"`
+	To      event.ID      `json:"to,omitzero"`   // missing: for who may not see everything; it ends before the first event of the answer
 	Classes []event.Class `json:"classes"`
 }
 
@@ -54,10 +56,11 @@ func (s *Server) read(media string) handler {
 		if err != nil {
 			return err
 		}
-		ask, err := queryOf(r, q)
+		ask, err := s.queryOf(r, q)
 		if err != nil {
 			return err
 		}
+		see, came := grantOf(r).See, ask.After
 		from, err := timeOf(q, "from")
 		if err != nil {
 			return err
@@ -70,36 +73,62 @@ func (s *Server) read(media string) handler {
 		if err != nil {
 			return err
 		}
+		if ask.Filter.IsNone() { // no record is read to find out that there is nothing
+			from, to = time.Time{}, time.Time{}
+		}
+		leave, err := s.turn(r.Context())
+		if err != nil {
+			return err
+		}
+		defer leave()
 		if err := s.between(r.Context(), &ask, from, to); err != nil {
 			return fmt.Errorf("web: read: %w", err)
 		}
+		read := reader(s.log.Read)
+		if !see.IsZero() {
+			read = func(ctx context.Context, ask journal.Query) (journal.Page, error) {
+				got, err := s.readVeiled(ctx, ask, came, see)
+				came = got.Next
+				return got, err
+			}
+		}
 		var got journal.Page
 		if every > 0 {
-			got, err = s.thinned(r.Context(), ask, every)
+			got, err = thinned(r.Context(), read, ask, every)
 		} else {
-			got, err = s.log.Read(r.Context(), ask)
+			got, err = read(r.Context(), ask)
 		}
 		if err != nil {
 			return fmt.Errorf("web: read: %w", err)
 		}
 		w.Header().Add("Vary", "Accept")
 		if media == mediaNDJSON {
-			return writeLines(w, r, got)
+			lines, err := linesOf(w, r, got)
+			if err != nil {
+				return err
+			}
+			return s.send(w, r, lines, leave)
 		}
 		out := page{Events: make([]entry, len(got.Events)), Next: got.Next, More: got.More}
 		for i, e := range got.Events {
 			out.Events[i] = entryOf(e)
 		}
-		if t := got.Trimmed; !t.IsZero() {
+		if t := got.Trimmed; len(t.Classes) > 0 {
 			out.Missing = &missing{t.From, t.To, t.Classes}
 		}
-		return writeJSON(w, http.StatusOK, out)
+		b, err := json.Marshal(out)
+		if err != nil {
+			return fmt.Errorf("web: encode answer: %w", err)
+		}
+		w.Header().Set("Content-Type", mediaJSON)
+		w.Header().Set("Cache-Control", "no-store")
+		return s.send(w, r, append(b, '\n'), leave)
 	}
 }
 
-func queryOf(r *http.Request, q url.Values) (ask journal.Query, err error) {
+func (s *Server) queryOf(r *http.Request, q url.Values) (ask journal.Query, err error) {
 	ask.AcrossTrimmed = true
-	if ask.Filter, err = filterOf(r, q); err != nil {
+	if ask.Filter, err = s.filterOf(r, q); err != nil {
 		return ask, err
 	}
 	if ask.After, err = placeOf(q, "after"); err != nil {
@@ -112,8 +141,8 @@ func queryOf(r *http.Request, q url.Values) (ask journal.Query, err error) {
 	return ask, err
 }
 
-// writeLines answers with one entry a line; where to go on is in the headers, and in Link as the next URL itself.
-func writeLines(w http.ResponseWriter, r *http.Request, got journal.Page) error {
+// linesOf returns one entry a line; where to go on is in the headers, and in Link as the next URL itself.
+func linesOf(w http.ResponseWriter, r *http.Request, got journal.Page) ([]byte, error) {
 	h := w.Header()
 	h.Set("Content-Type", mediaNDJSON)
 	h.Set("Cache-Control", "no-store")
@@ -123,19 +152,25 @@ func writeLines(w http.ResponseWriter, r *http.Request, got journal.Page) error 
 		next := *r.URL
 		q, err := query(r)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		q.Set("after", got.Next.String())
 		next.RawQuery = q.Encode()
 		h.Set("Link", "<"+next.RequestURI()+`>; rel="next"`)
 	}
-	if t := got.Trimmed; !t.IsZero() {
-		h.Set(headerMissing, t.From.String()+" "+t.To.String())
+	if t := got.Trimmed; len(t.Classes) > 0 {
+		from, to := "", ""
+		if !t.From.IsZero() {
+			from = t.From.String()
+		}
+		if !t.To.IsZero() {
+			to = " " + t.To.String()
+		}
+		h.Set(headerMissing, from+to)
 	}
 	var b []byte
 	for _, e := range got.Events {
 		b = event.AppendLine(b, e)
 	}
-	_, _ = w.Write(b)
-	return nil
+	return b, nil
 }

@@ -4,14 +4,61 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
+
+	"github.com/mcp-cloud/telltale/server/auth"
 )
+
+// Who a route is for.
+const (
+	forAnybody = "anybody"
+	forReaders = "readers" // who may read; others are sent to sign in
+	forKnown   = "known"   // who has a token, whatever its scope
+	forScope   = "scope "  // who has a token with the scope that follows
+)
+
+// A route is one line of what routes lists, for the test that walks them all.
+type route struct{ method, path, who string }
 
 // routes lists every URL.
 func (s *Server) routes() http.Handler {
 	r := mux.NewRouter().SkipClean(true) // no redirects: an address is right or it is not
-	at := func(path string, m methods) { r.Handle(path, m) }
+	note := func(path, method, who string) { s.listed = append(s.listed, route{method, path, who}) }
+
+	// at is for everybody.
+	at := func(path string, m methods) {
+		for method := range m {
+			note(path, method, forAnybody)
+		}
+		r.Handle(path, named(path, m))
+	}
+	// page is for who may read, and sends others to sign in.
+	page := func(path string, h handler) {
+		note(path, http.MethodGet, forReaders)
+		r.Handle(path, named(path, methods{http.MethodGet: s.observed(s.readers(compressed(s.answer(h))))}))
+	}
+	// api is for who has a token with the scope; zero is any. Its answers are observed unless it is quiet, see observed.
+	type call struct {
+		need auth.Scope
+		h    http.Handler
+	}
+	type calls map[string]call
+	const quiet, seen = false, true
+	api := func(path string, observe bool, m calls) {
+		by := make(methods)
+		for method, c := range m {
+			who := forKnown
+			if c.need != 0 {
+				who = forScope + c.need.String()
+			}
+			note(path, method, who)
+			if by[method] = s.may(c.need, c.h); observe {
+				by[method] = s.observed(compressed(by[method]))
+			}
+		}
+		r.Handle(path, named(path, s.shared(by)))
+	}
 	get := func(h handler) methods { return methods{http.MethodGet: s.answer(h)} }
-	loud := func(m methods) methods { // as get, and its answers are observed
+	loud := func(m methods) methods {
 		for method, h := range m {
 			m[method] = s.observed(compressed(h))
 		}
@@ -19,20 +66,33 @@ func (s *Server) routes() http.Handler {
 	}
 
 	// Events: read as a stream, or once as JSON or NDJSON, by Accept; publish with POST.
-	events := methods{http.MethodGet: s.events(), http.MethodPost: s.answer(counted(&s.refused.publishing, s.publish()))}
-	r.Handle("/api/servers/{id}/events", readable(events))
-	r.Handle("/api/events", readable(events))
+	for _, path := range []string{"/api/servers/{id}/events", "/api/events"} {
+		api(path, quiet, calls{
+			http.MethodGet:  {auth.Subscribe, s.events()},
+			http.MethodPost: {auth.Publish, s.answer(counted(&s.refused.publishing, s.publish()))},
+		})
+	}
 
 	// What there is.
-	r.Handle("/api/servers", readable(loud(get(s.servers()))))
-	r.Handle("/api/events/types", readable(loud(get(s.types()))))
-	r.Handle("/api/version", readable(loud(get(s.versions()))))
+	api("/api/servers", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.servers())}})
+	api("/api/events/types", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.types())}})
+	api("/api/cluster", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.instances())}})
+	api("/api/version", seen, calls{http.MethodGet: {0, s.answer(s.versions())}})
 	at("/healthz", get(s.alive()))
 	at("/readyz", get(s.ready()))
 
+	// Who is asking, and what he has open.
+	api("/api/me", seen, calls{http.MethodGet: {0, s.answer(s.whoami())}})
+	api("/api/sessions", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.listSessions())}})
+	api("/api/sessions/{session}", seen, calls{http.MethodDelete: {auth.Subscribe, s.answer(s.endOneSession())}})
+	api("/api/tickets", seen, calls{http.MethodPost: {auth.Subscribe, s.answer(s.ticket())}})
+	api("/api/admin/revoke", seen, calls{http.MethodPost: {auth.Admin, s.answer(s.revoke())}})
+	at("/signin", loud(methods{http.MethodGet: s.answer(s.signIn()), http.MethodPost: s.answer(s.takeSignIn())}))
+	at("/signout", loud(methods{http.MethodPost: s.answer(s.signOut())}))
+
 	// The app: its pages, and what they load.
-	for _, path := range []string{"/", "/servers/{id}", "/events", "/events/{type}"} { // as ui.Routes has them
-		at(path, loud(get(s.app.page())))
+	for _, path := range []string{"/", "/servers/{id}", "/log", "/events", "/events/{type}"} { // as ui.Routes has them
+		page(path, s.app.page())
 	}
 	for _, path := range []string{"/app.js", "/app.css", "/wasm_exec.js", "/app-worker.js", "/manifest.webmanifest"} {
 		at(path, get(s.app.shell()))
@@ -42,6 +102,7 @@ func (s *Server) routes() http.Handler {
 	at("/robots.txt", get(s.robots()))
 
 	r.NotFoundHandler = s.observed(s.answer(notFound))
+	s.router = r
 	return s.recovered(s.guarded(r))
 }
 
@@ -49,7 +110,7 @@ func (s *Server) routes() http.Handler {
 func (s *Server) events() http.Handler {
 	stream, once := s.answer(counted(&s.refused.streams, s.stream())), map[string]http.Handler{}
 	for _, media := range []string{mediaJSON, mediaNDJSON} {
-		once[media] = compressed(s.answer(s.read(media)))
+		once[media] = impatient(compressed(s.answer(s.read(media))))
 	}
 	other := s.answer(func(http.ResponseWriter, *http.Request) error {
 		return fail(http.StatusNotAcceptable, "Accept text/event-stream for the stream, application/json or application/x-ndjson for recorded events.")

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/stream"
 )
 
@@ -11,11 +12,17 @@ import (
 // counted by package stream, events by the record.
 type Stats struct {
 	Streams, Publishing map[int]int64
+	Access              map[string]int64 // requests whose token was missing or no good, by code
+	Rate                int64            // publishing requests over their token's rate
+	Limit               limit.Stats      // what the limits of streams have come to
 }
 
 // Stats returns the counts.
 func (s *Server) Stats() Stats {
-	return Stats{Streams: s.refused.streams.all(), Publishing: s.refused.publishing.all()}
+	return Stats{
+		Streams: s.refused.streams.all(), Publishing: s.refused.publishing.all(),
+		Access: s.audit.refusals(), Rate: s.rates.Refused(), Limit: s.registry.Stats(),
+	}
 }
 
 // Streams counts what the streams do.

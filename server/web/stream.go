@@ -28,7 +28,7 @@ func (s *Server) stream() handler {
 			return err
 		}
 		var ask stream.Request
-		if ask.Filter, err = filterOf(r, q); err != nil {
+		if ask.Filter, err = s.filterOf(r, q); err != nil {
 			return err
 		}
 		if ask.Every, err = rateOf(q); err != nil {
@@ -43,6 +43,14 @@ func (s *Server) stream() handler {
 			s.streams.SetHeader(w.Header(), ask)
 			return nil
 		}
+		if err := s.elsewhere(r); err != nil {
+			return err
+		}
+		done, err := s.openStream(r, &ask)
+		if err != nil {
+			return err
+		}
+		defer done()
 		s.streams.Serve(w, r, ask)
 		return nil
 	}

@@ -1,24 +1,43 @@
-// Package web is Telltale over HTTP: the streams, publishing, reading back, and the app. routes.go lists every URL.
+// Package web is Telltale over HTTP: the streams, publishing, reading back, the app, and who may use which of it. routes.go lists every URL.
+//
+// # Who may what
+//
+// guarded makes a visit of each request: from which address it comes and what token it brings, taken out of the request so that nothing
+// after it can write it anywhere. routes.go says what each URL needs, and may and forReaders see to it: they put the grant into the visit
+// before the handler runs. Every filter is narrowed by the grant (filterOf), so what may not be seen is in no list, picture, page of
+// the record or stream; veil.go sees to the places, which would tell how much there is besides. Streams end with their grant.
 //
 // # The end
 //
 // Close is the beginning of it: /readyz says no, and every stream gets a "retry:", a stream:closing, and its end. Serve does
-// that when its context ends, waits a while for the answers and streams under way, and returns when none is left.
+// that when its context ends, waits a while for the answers and streams under way, and returns when none is left. Where there is a
+// Config.Drain it drains first: see drain.go.
 package web
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/mux"
+
+	"github.com/mcp-cloud/telltale/server/auth"
+	"github.com/mcp-cloud/telltale/server/cluster"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/stream"
 )
 
@@ -48,14 +67,43 @@ type Config struct {
 	// Publisher takes what is published; nil: Log.
 	Publisher Publisher
 
+	// Guard says who may see and do what. nil: everybody may everything, so only this machine is to reach the server.
+	Guard  *auth.Guard
+	Access Access
+
 	Version   string        // of this program
 	Heartbeat time.Duration // of streams; 0: DefaultHeartbeat
 	Logger    *slog.Logger  // nil: nowhere
+	// Private is told what names users and addresses: who signed in, whose stream ended. nil: Logger.
+	Private *slog.Logger
 	// Streams adjusts the streams; its Heartbeat, Version and Logger are those above.
 	Streams stream.Options
 
+	// Members knows the instances that share the record. nil: there is this one.
+	Members *cluster.Members
+	// Drain is how long Serve, when its context ends, says that it is not ready before it lets streams go, and then over how long it does that.
+	Drain time.Duration
+
 	// Observe, when set, is called after each answer that is worth a line in a log: see Server.observed. It must not wait.
 	Observe func(method, path string, status int, took time.Duration)
+}
+
+// Access adjusts who gets in, how, and how much of it. The zero value suits a server on loopback.
+type Access struct {
+	NoURLTokens    bool           // "?auth=" is refused
+	TrustedProxies []netip.Prefix // whose word on a request's origin counts
+	Origins        []string       // pages of these may use the API as ours do; see CheckOrigin
+	// Hosts are the names that a Host header may have, without port, in small letters; none: any. It counts only where tokens are asked for.
+	Hosts     []string
+	PublicURL string // where readers find this server, such as "https://telltale.example", for links; "": as they asked
+
+	Streams    limit.Limits // open at once; zero fields: no bound
+	Leases     limit.Leases // count streams of users over several instances; nil: this one's
+	Publishing limit.Rate   // events recorded for one token, or where nobody is asked for one for one address; zero: no bound
+	MaxBody    int          // bytes of a publishing request as they arrive; 0: DefaultMaxBody
+	MaxEvent   int          // bytes of one event; 0: as the catalogue allows
+
+	TLS *tls.Config // nil: plain HTTP
 }
 
 // Server is the http.Handler. It may be served by any number of listeners.
@@ -72,6 +120,26 @@ type Server struct {
 	app         *webApp
 	handler     http.Handler
 	refused     struct{ streams, publishing refusals }
+	bodies      *budget // of publishing requests
+	pages       *budget // of answers from the record
+	turns       chan struct{}
+	guard       *auth.Guard
+	access      Access
+	proxies     proxies
+	registry    *limit.Registry
+	rates       *limit.Rates
+	audit       *audit
+	maxBody     int
+	maxEvent    int
+	publicHTTPS string     // the host of an https Access.PublicURL: whoever asks for it did so over https
+	checking    sync.Mutex // held while open streams are checked again
+	router      *mux.Router
+	listed      []route // every route
+
+	members  *cluster.Members
+	remote   journal.Remote // the record, where it is in another process; nil: it is not
+	drainFor time.Duration
+	draining atomic.Bool
 
 	closing context.Context // ends when Close is called
 	close   context.CancelFunc
@@ -82,10 +150,15 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	s := &Server{
 		log: c.Log, publisher: c.Publisher, hub: c.Hub, version: c.Version, heartbeat: c.Heartbeat, logger: c.Logger, observe: c.Observe,
-		crossOrigin: http.NewCrossOriginProtection(),
+		crossOrigin: http.NewCrossOriginProtection(), pages: newBudget(maxPages), turns: make(chan struct{}, maxTurns),
 	}
 	if s.publisher == nil {
 		s.publisher = c.Log
+	}
+	s.remote, _ = c.Log.(journal.Remote)
+	s.drainFor = c.Drain
+	if s.members = c.Members; s.members == nil {
+		s.members = cluster.NewMembers(cluster.Options{Version: c.Version})
 	}
 	if s.heartbeat <= 0 {
 		s.heartbeat = DefaultHeartbeat
@@ -93,10 +166,33 @@ func New(c Config) (*Server, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	private := cmp.Or(c.Private, s.logger)
+	if s.guard = c.Guard; s.guard == nil {
+		var err error
+		if s.guard, err = auth.New(auth.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	s.access, s.proxies = c.Access, c.Access.TrustedProxies
+	if u, err := url.Parse(c.Access.PublicURL); err == nil && u.Scheme == "https" {
+		s.publicHTTPS = hostName(u.Host)
+	}
+	s.maxBody = cmp.Or(c.Access.MaxBody, DefaultMaxBody)
+	s.bodies = newBudget(max(maxUnderWay, (1+unfolds)*s.maxBody+maxWindow)) // the largest body has to find room
+	s.maxEvent = cmp.Or(c.Access.MaxEvent, maxEvent)
+	s.registry = limit.New(c.Access.Streams, c.Access.Leases, private)
+	s.rates = limit.NewRates(c.Access.Publishing, 0)
+	s.audit = newAudit(private)
+	for _, origin := range append(slices.Clone(c.Access.Origins), originOf(c.Access.PublicURL)...) {
+		if err := s.crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("web: %w", err)
+		}
+	}
 	s.closing, s.close = context.WithCancel(context.Background())
-	c.Streams.Heartbeat, c.Streams.Version, c.Streams.Logger = s.heartbeat, c.Version, s.logger
+	c.Streams.Heartbeat, c.Streams.Version, c.Streams.Logger = s.heartbeat, c.Version, private
+	c.Streams.Record = s.remote
 	s.streams = stream.New(c.Hub, c.Streams)
-	app, err := newApp(c.Files, c.Version, c.Hub, s.heartbeat)
+	app, err := newApp(c.Files, c.Version, c.Hub, s.heartbeat, s.meOf)
 	if err != nil {
 		return nil, err
 	}
@@ -134,16 +230,31 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv.Protocols = new(http.Protocols)
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
+	serve := srv.Serve
+	if s.access.TLS != nil {
+		srv.Protocols.SetUnencryptedHTTP2(false)
+		srv.Protocols.SetHTTP2(true)
+		srv.TLSConfig = s.access.TLS
+		serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+	}
 	var streaming sync.WaitGroup
-	streaming.Go(func() { _ = s.streams.Run(ctx) })
+	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // until it has drained
+	defer end()
+	streaming.Go(func() { _ = s.streams.Run(serving) })
+	checking, stop := context.WithCancel(serving)
+	defer stop()
+	streaming.Go(func() { s.keepChecking(checking) })
+	streaming.Go(func() { _ = s.registry.Run(checking) })
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() { failed <- serve(ln) }()
 	var err error
 	select {
 	case err = <-failed:
 		s.Close()
 	case <-ctx.Done():
+		s.drain(s.closing)
 		s.Close()
+		end()
 		left, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
 		if srv.Shutdown(left) != nil {
@@ -153,11 +264,21 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	_ = srv.Close() // what did not drain; a write to it fails, so its handler ends
 	s.running.Wait()
+	stop()
 	streaming.Wait()
 	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("web: serve: %w", err)
 	}
 	return nil
+}
+
+// originOf returns the origin of an address, as a list of one, or none.
+func originOf(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	return []string{u.Scheme + "://" + u.Host}
 }
 
 // whenReady returns an error unless streams can be served.

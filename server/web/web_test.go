@@ -60,6 +60,12 @@ func (l *logged) String() string {
 // open starts a site; change, when not nil, is the last to touch its Config.
 func open(t *testing.T, change func(*web.Config)) *site {
 	t.Helper()
+	return openWith(t, change, new(*web.Server))
+}
+
+// openWith is open, and says which server it is.
+func openWith(t *testing.T, change func(*web.Config), server **web.Server) *site {
+	t.Helper()
 	log, err := bolt.Open(t.TempDir(), bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +83,7 @@ func open(t *testing.T, change func(*web.Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	*server = w
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ func TestPageIsForItsReader(t *testing.T) {
 	}
 	s = open(t, nil) // a picture is kept for a moment
 	s.publish(t, "/api/servers/a/events", `{"type":"logs:app","timestamp":"2026-05-12T12:00:00Z","data":{"message":"noon"}}`)
-	for zone, want := range map[string]string{"Asia/Tokyo": "21:00:00", "America%2FNew_York": "08:00:00"} {
+	for zone, want := range map[string]string{"Asia/Tokyo": "12 May 21:00", "America%2FNew_York": "12 May 08:00"} {
 		if a := s.do(t, "GET", "/servers/a", "", "Cookie", "zone="+zone); !strings.Contains(a.body, want) {
 			t.Errorf("in %s the page does not say %s", zone, want)
 		}

@@ -1,0 +1,126 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/mcp-cloud/telltale/server/auth"
+	"github.com/mcp-cloud/telltale/server/cluster"
+	"github.com/mcp-cloud/telltale/server/journal"
+)
+
+// instances answers with who shares the record, this instance first and those that are gone last. Addresses are for who has the scope admin: they say
+// where the instances can be reached past whatever stands in front. How much goes on is for him too, and for who may see all: else it would tell
+// of events that the asker may not see.
+func (s *Server) instances() handler {
+	type instance struct {
+		ID      string        `json:"id"`
+		Self    bool          `json:"self,omitempty"` // it is the one that answers
+		Version string        `json:"version"`
+		Address string        `json:"address,omitempty"`
+		Since   time.Time     `json:"since"`
+		State   cluster.State `json:"state"`              // "up", "draining", "ended" or "gone"
+		Gone    time.Time     `json:"goneSince,omitzero"` // it was last heard of; of those ended and gone
+
+		Streams *int     `json:"streams,omitempty"`
+		Events  *float64 `json:"eventsPerSecond,omitempty"` // handed out, each counted once
+		Lag     *uint64  `json:"lag,omitempty"`             // events recorded and not handed out yet
+	}
+	type answer struct {
+		Record    string     `json:"record"` // "embedded": there is this instance alone; "shared"
+		At        time.Time  `json:"at"`     // the list was true
+		Away      time.Time  `json:"recordAwaySince,omitzero"`
+		Instances []instance `json:"instances"`
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		list, at := s.members.List()
+		out := answer{Record: "embedded", At: millis(at), Instances: make([]instance, 0, len(list))}
+		if s.members.Shared() {
+			out.Record = "shared"
+		}
+		if away := s.recordAway(); !away.IsZero() {
+			out.Away = millis(away.Since)
+		}
+		admin := grantOf(r).May(auth.Admin)
+		for _, i := range list {
+			one := instance{ID: i.ID, Self: i.Self, Version: i.Version, Since: millis(i.Since), State: i.State}
+			if admin {
+				one.Address = i.Address
+			}
+			if i.State == cluster.Gone || i.State == cluster.Ended {
+				one.Gone = millis(i.Seen)
+			} else if admin || !veiled(r) {
+				one.Streams, one.Events, one.Lag = &i.Streams, &i.Events, &i.Lag
+			}
+			out.Instances = append(out.Instances, one)
+		}
+		return writeJSON(w, http.StatusOK, out)
+	}
+}
+
+func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// recordAway says since when the record can't be reached; zero: it can be.
+func (s *Server) recordAway() journal.Away {
+	if s.remote == nil {
+		return journal.Away{}
+	}
+	away, _ := s.remote.Away()
+	return away
+}
+
+// ready answers 200 when streams are served and the record can be reached. It says no before that, from the moment the server begins to
+// drain, and while the record is away. A balancer that has nobody else to ask, as the others lost the same record, had better let
+// readers in: with "but=record" that does not count.
+func (s *Server) ready() handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.whenReady(); err != nil {
+			return err
+		}
+		if s.draining.Load() {
+			return later(2, "The server is about to end, and takes no new streams from a balancer: ask another.")
+		}
+		if away := s.recordAway(); !away.IsZero() && r.URL.Query().Get("but") != "record" {
+			return later(2, "The server can't reach its record since %s.", millis(away.Since).Format(time.RFC3339))
+		}
+		return writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	}
+}
+
+func later(retryAfter int, format string, args ...any) error {
+	p := fail(http.StatusServiceUnavailable, format, args...)
+	p.retryAfter = retryAfter
+	return p
+}
+
+// retries is the header by which a balancer says, with the value "503", that it asks another instance where this one answers so. From others a
+// stream must never get that answer: it would stop an EventSource for good.
+const retries = "Telltale-Retries"
+
+// elsewhere refuses a stream that a balancer had better take to another instance, where there is one.
+func (s *Server) elsewhere(r *http.Request) error {
+	if r.Header.Get(retries) != "503" || !s.draining.Load() && s.whenReady() == nil {
+		return nil
+	}
+	list, _ := s.members.List()
+	for _, i := range list {
+		if !i.Self && i.State == cluster.Up {
+			return later(1, "This instance takes no streams now: ask another.")
+		}
+	}
+	return nil
+}
+
+// Report says what this instance does: see cluster.Options. Where the record can't be asked it says that nothing lags.
+func (s *Server) Report(ctx context.Context) cluster.Report {
+	r := cluster.Report{
+		Streams: int(s.streams.Stats().Open), Events: s.hub.Stats().Events, Draining: s.draining.Load() || s.closing.Err() != nil,
+	}
+	if b, err := s.log.Bounds(ctx); err == nil {
+		if place := s.hub.Place(); place.Epoch == b.Epoch && b.Head.Seq > place.Seq {
+			r.Lag = b.Head.Seq - place.Seq
+		}
+	}
+	return r
+}

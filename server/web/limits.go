@@ -1,0 +1,135 @@
+package web
+
+import (
+	"cmp"
+	"errors"
+	"hash/maphash"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mcp-cloud/telltale/server/limit"
+	"github.com/mcp-cloud/telltale/server/stream"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// Bounds of what a request says before its body. Above them net/http itself refuses, in fewer words.
+const (
+	maxAddress = 32 << 10 // bytes of the path and query: two lists of a hundred patterns, and a token
+	maxHeaders = 32 << 10 // bytes of all headers
+	maxAgent   = 512      // what is looked at of a User-Agent
+	// maxEvent bounds one event as it arrives: its data, and room for what stands beside that.
+	maxEvent = event.MaxData + 16<<10
+)
+
+// bounded refuses a request that says more than it has to, before anything is made of it.
+func bounded(r *http.Request) error {
+	if len(r.RequestURI) > maxAddress {
+		return fail(http.StatusRequestURITooLong, "The address has more than %d bytes: ask for fewer servers or types at once.", maxAddress).code("address")
+	}
+	size := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	if size > maxHeaders {
+		return fail(http.StatusRequestHeaderFieldsTooLarge, "The headers have more than %d bytes: clear the cookies of this site, or send fewer headers.", maxHeaders).code("headers")
+	}
+	return nil
+}
+
+// mayPublish takes n events from what the publisher may record now, or returns the 429.
+func (s *Server) mayPublish(r *http.Request, n int) error {
+	v := visitOf(r)
+	after, ok := s.rates.Allow(cmp.Or(v.grant.TokenID, addrText(v.addr)), n)
+	if ok {
+		return nil
+	}
+	rate := s.rates.Rate()
+	if after == 0 {
+		return fail(http.StatusRequestEntityTooLarge, "%d events at once are more than the %d that may come at once: send fewer in one request. None of them was recorded.",
+			n, rate.Burst).code("burst")
+	}
+	p := fail(http.StatusTooManyRequests, "You publish more than %v events a second, which is as many as one token may. None of these was recorded: send them again in %v.",
+		rate.PerSecond, after.Round(time.Millisecond)).code("rate")
+	p.retryAfter = seconds(after)
+	return p
+}
+
+// seconds is a time as Retry-After says it: whole, and never too little.
+func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
+
+// openStream has a stream admitted and puts into ask how it is ended, listed and named in log lines. Who is over a limit gets what he
+// missed and polls: done is then to be called when the answer is out. Only where there are too many of those too is it an error.
+func (s *Server) openStream(r *http.Request, ask *stream.Request) (done func(), err error) {
+	v := visitOf(r)
+	owner := limit.Owner{User: v.grant.User, Addr: v.addr, Agent: cut(r.UserAgent(), maxAgent), Filter: filterText(ask.Filter)}
+	if !s.guard.Open() {
+		owner.Right = &right{v.grant, v.by, browserOf(r)}
+		ask.Until = v.grant.Expires
+	}
+	ask.Restricted, ask.See = veiled(r), v.grant.See
+	place, err := s.registry.Admit(r.Context(), owner)
+	if over, is := errors.AsType[*limit.Over](err); is {
+		done, over2 := s.registry.Poll(owner)
+		if over2 != nil {
+			p := fail(http.StatusTooManyRequests, "%s", over2.Event().Message+" "+over2.Help()).code("streams")
+			p.retryAfter = seconds(over2.RetryAfter)
+			return nil, p
+		}
+		ask.Poll, ask.Who = over.Event(), owner
+		ask.Ended = func(stream.Reason) { done() } // a detached answer goes on when its handler has returned
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, errClientGone // it is the error of the request's context
+	}
+	ask.Who = place
+	ask.Opened = func(h *stream.Handle) { place.Opened(h) }
+	ask.Ended = func(stream.Reason) { place.Release() }
+	// A revocation between the check and the admission has not seen this stream.
+	if err := s.guard.Still(v.grant); err != nil {
+		place.Release()
+		return nil, err
+	}
+	return func() {}, nil
+}
+
+// filterText says for people what a stream shows: what was asked for, as far as it may be seen.
+func filterText(f event.Filter) string {
+	var parts []string
+	if v := f.Servers(); v != "" {
+		parts = append(parts, "servers="+v)
+	}
+	if v := f.Types(); v != "" {
+		parts = append(parts, "types="+v)
+	}
+	return cut(strings.Join(parts, "&"), 200)
+}
+
+// cut returns at most n bytes of what is text anyway, or is cleaned of what is none.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n]
+}
+
+var browsers = maphash.MakeSeed()
+
+// browserOf tells one browser from others of the same user, well enough to end the streams of the one that signs out.
+func browserOf(r *http.Request) uint64 {
+	return maphash.String(browsers, addrText(visitOf(r).addr)+"\n"+r.UserAgent())
+}
+
+// endOf ends the streams that the session of this browser has opened.
+func (s *Server) endOf(r *http.Request) int {
+	token, browser := grantOf(r).TokenID, browserOf(r)
+	return s.registry.EndWhere(func(o limit.Owner) (event.Closing, bool) {
+		to, ok := o.Right.(*right)
+		return event.Closing{Reason: event.ClosingEnded, Message: "You signed out."},
+			ok && to.by == byCookie && to.browser == browser && to.grant.TokenID == token
+	})
+}

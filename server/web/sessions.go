@@ -1,0 +1,205 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/mcp-cloud/telltale/server/auth"
+	"github.com/mcp-cloud/telltale/server/limit"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// maxSessions bounds the list of everybody's.
+const maxSessions = 1000
+
+// session is one open stream in a list.
+type session struct {
+	ID       string    `json:"id"`
+	User     string    `json:"user,omitempty"` // missing where nobody is asked who he is
+	Address  string    `json:"address,omitempty"`
+	Agent    string    `json:"agent,omitempty"` // what the program calls itself
+	Since    time.Time `json:"since"`
+	Filter   string    `json:"filter,omitempty"` // what it asked for: "servers=web-*&types=metrics:*"; missing: everything
+	Detached bool      `json:"detached"`         // costs no goroutine
+}
+
+// right is what a stream's right to read rests on; limit.Owner.Right.
+type right struct {
+	grant   *auth.Grant
+	by      string
+	browser uint64 // see browserOf
+}
+
+// closingOf is what a stream is told whose right to read has ended.
+func closingOf(err error) event.Closing {
+	c := event.Closing{Reason: event.ClosingRevoked}
+	if no, ok := errors.AsType[*auth.Refusal](err); ok {
+		if c.Message = no.Text; no.Code == auth.Expired {
+			c.Reason = event.ClosingExpired
+		}
+	}
+	return c
+}
+
+// whose returns the user whose streams the request is about: the own one, or with "user" another's, for which it takes admin.
+// All is true for "*", everybody's.
+func whose(r *http.Request) (user string, all bool, err error) {
+	q, err := query(r)
+	if err != nil {
+		return "", false, err
+	}
+	g := grantOf(r)
+	named := q.Get("user")
+	if named == "" || named == g.User {
+		return g.User, false, nil
+	}
+	if err := g.Need(auth.Admin); err != nil {
+		return "", false, err
+	}
+	return named, named == "*", nil
+}
+
+// listSessions answers with the open streams of who asks, the oldest first.
+func (s *Server) listSessions() handler {
+	type answer struct {
+		Sessions []session `json:"sessions"`
+		Max      int       `json:"max,omitempty"` // how many a user may have; missing: no bound
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		user, all, err := whose(r)
+		if err != nil {
+			return err
+		}
+		var list []limit.Session
+		if all {
+			list = s.registry.All(maxSessions)
+		} else {
+			list = s.registry.List(user)
+			list = list[:min(len(list), maxSessions)]
+		}
+		out := answer{Sessions: make([]session, len(list)), Max: s.registry.Limits().User}
+		for i, l := range list {
+			out.Sessions[i] = session{l.ID, l.User, addrText(l.Addr), l.Agent, l.Since.UTC().Truncate(time.Millisecond), l.Filter, l.Detached}
+		}
+		return writeJSON(w, http.StatusOK, out)
+	}
+}
+
+// endOneSession ends one open stream of who asks, or with "user" and admin of another.
+func (s *Server) endOneSession() handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		user, all, err := whose(r)
+		if err != nil {
+			return err
+		}
+		id := mux.Vars(r)["session"]
+		closing := event.Closing{Reason: event.ClosingEnded}
+		ended := false
+		if all {
+			for _, l := range s.registry.All(1 << 30) {
+				if l.ID == id {
+					ended = s.registry.End(l.User, id, closing)
+				}
+			}
+		} else {
+			ended = s.registry.End(user, id, closing)
+		}
+		if !ended {
+			return fail(http.StatusNotFound, "There is no such stream of yours: it has ended, or the list is old.")
+		}
+		if user != grantOf(r).User {
+			s.audit.did(r, "ended a stream", grantOf(r), "of", user, "stream", id)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+}
+
+// revoke turns a user, a token or a key away from now on, and ends their streams.
+func (s *Server) revoke() handler {
+	type ask struct {
+		User, Token, Key string
+		Reason           string // told to those who are turned away
+	}
+	type answer struct {
+		Revoked string `json:"revoked"` // "user", "token" or "key"
+		Ended   int    `json:"ended"`   // streams of this instance
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if s.guard.Open() {
+			return fail(http.StatusConflict, "Nobody is asked for a token here, so there is none to revoke.").code("open")
+		}
+		var want ask
+		if err := readAsk(w, r, &want); err != nil {
+			return err
+		}
+		what, n := "", 0
+		for _, f := range []struct{ kind, value string }{{"user", want.User}, {"token", want.Token}, {"key", want.Key}} {
+			if f.value != "" {
+				what = f.kind
+				n++
+			}
+		}
+		if n != 1 {
+			return fail(http.StatusBadRequest, `Revoke a user, a token or a key, one at a time: {"user":"alice","reason":"left"}, {"token":"its jti"} or {"key":"its kid"}.`)
+		}
+		for name, text := range map[string]string{"user": want.User, "token": want.Token, "key": want.Key, "reason": want.Reason} {
+			if err := event.CheckText(text); err != nil || len(text) > 200 {
+				p := fail(http.StatusBadRequest, "%s: want at most 200 bytes of plain text.", name)
+				p.Field = name
+				return p
+			}
+		}
+		g := grantOf(r)
+		s.checking.Lock() // so that all that end of it are counted here
+		defer s.checking.Unlock()
+		err := s.guard.Revoke(r.Context(), auth.Revocation{
+			User: want.User, TokenID: want.Token, KeyID: want.Key, Reason: want.Reason, By: g.User,
+		})
+		if errors.Is(err, auth.ErrTooMany) {
+			return fail(http.StatusConflict, "%v.", auth.ErrTooMany).code("full")
+		}
+		if err != nil {
+			p := fail(http.StatusServiceUnavailable, "The revocation could not be recorded, and is not in force: try again.")
+			p.retryAfter = 2
+			return errors.Join(p, err)
+		}
+		ended := s.recheck()
+		s.audit.did(r, "revoked", g, "what", what, "of", want.User+want.Token+want.Key, "reason", want.Reason, "ended", ended)
+		return writeJSON(w, http.StatusOK, answer{what, ended})
+	}
+}
+
+// recheck ends all open streams whose right to read has been taken away, and returns how many. s.checking is held.
+func (s *Server) recheck() int {
+	return s.registry.EndWhere(func(o limit.Owner) (event.Closing, bool) {
+		to, ok := o.Right.(*right)
+		if !ok {
+			return event.Closing{}, false
+		}
+		err := s.guard.Still(to.grant)
+		if err == nil {
+			return event.Closing{}, false
+		}
+		return closingOf(err), true
+	})
+}
+
+// keepChecking calls recheck whenever revocations or keys change, until ctx ends.
+func (s *Server) keepChecking(ctx context.Context) {
+	for {
+		changed := s.guard.Changed() // before Still is asked, so that no change is missed
+		s.checking.Lock()
+		s.recheck()
+		s.checking.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
