@@ -207,19 +207,19 @@ func (c *Cursor) Wake() <-chan struct{} {
 // Place returns a place up to which this stream is complete: every event up to it that passes the filter, of those
 // the stream owes its reader, has been returned by Next or TryNext. It never goes down. It may be ahead of the last
 // event handed out, as events that don't pass count too; so a reader who comes back with this place has missed nothing,
-// gets nothing twice, and a filter under which little passes costs no long search. It is zero until the picture is out, and in an
-// empty log.
+// gets nothing twice, and a filter under which little passes costs no long search. It is zero until the picture is out, and
+// in an empty log the place before its first event.
 //
-// For a reader who is restricted it is the place of the last event handed out, or the one he came with, and zero before there is either:
-// other events do not count, so that it tells nothing of them. It still never goes down.
+// For a reader who is restricted it is the place of the last event handed out, or the one he came with, and before there is either
+// the place before the first event of the log: other events do not count, so that it tells nothing of them. It still never goes down.
 func (c *Cursor) Place() event.ID {
 	switch {
 	case c.mode == inPicture:
 		return event.ID{}
 	case c.veiled:
-		return c.life.id(c.saw())
+		return event.ID{Epoch: c.life.epoch, Seq: c.saw()}
 	}
-	return c.life.id(c.complete())
+	return event.ID{Epoch: c.life.epoch, Seq: c.complete()}
 }
 
 // complete returns the place that Place speaks of, whoever reads.

@@ -55,8 +55,8 @@ func TestEmptyLog(t *testing.T) {
 	if got, want := r.Start(), (Start{Mode: Fresh}); got != want {
 		t.Errorf("starts %+v, want %+v", got, want)
 	}
-	if !r.Place().IsZero() || !r.CaughtUp() {
-		t.Errorf("got place %s, caught up %v; want no place, caught up", r.Place(), r.CaughtUp())
+	if r.Place() != place(0) || !r.CaughtUp() {
+		t.Errorf("got place %s, caught up %v; want %s, caught up", r.Place(), r.CaughtUp(), place(0))
 	}
 	put(t, log, ev("a", "server:online", 1))
 	if err := r.next(1 << 20); err != nil {
@@ -66,6 +66,15 @@ func TestEmptyLog(t *testing.T) {
 	if r.Place() != place(1) {
 		t.Errorf("got place %s, want %s", r.Place(), place(1))
 	}
+
+	// Who was there when it was empty has all that came since to get, and not a picture of it.
+	put(t, log, ev("a", "server:online", 2))
+	back := subscribe(t, h, event.Filter{}, place(0))
+	if got := back.Start(); got.Mode != Resumed || got.After != place(0) {
+		t.Errorf("starts %+v after %s, want it resumed", got, place(0))
+	}
+	back.until(place(2))
+	back.want(log.all(event.Filter{}, 0))
 }
 
 func TestWhereAReaderResumes(t *testing.T) {

@@ -145,8 +145,8 @@ func TestResume(t *testing.T) {
 func TestHeartbeats(t *testing.T) {
 	each(t, stream.Options{Heartbeat: 40 * time.Millisecond}, hub.Options{}, func(t *testing.T, s *site) {
 		f := s.follow("/?servers=quiet", "")
-		if got := f.until(named("stream:heartbeat")); got[len(got)-1].id != "" {
-			t.Errorf("got %v, want no place in an empty record", got)
+		if got := f.until(named("stream:heartbeat")); got[len(got)-1].id != "7.0" {
+			t.Errorf("got %v, want the place before all in an empty record", got)
 		}
 		for i := range 3 {
 			id := s.log.put(ev(t, "loud", "metrics:cpu", i, 0))

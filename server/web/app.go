@@ -78,8 +78,13 @@ func (a *webApp) page() handler {
 			return errClientGone
 		}
 		r.URL.Host = r.Host // go-app's page does not know where it is asked for otherwise
+		// For whom the page is, as GET /api/me answers; every "<" in it is written as \u003c.
+		me, err := json.Marshal(a.me(visitOf(r)))
+		if err != nil {
+			return fmt.Errorf("web: page: %w", err)
+		}
 		var got taken
-		a.draw(&got, r)
+		a.draw(&got, r, me)
 		if got.status == http.StatusNotFound {
 			return notFound(w, r)
 		}
@@ -94,23 +99,11 @@ func (a *webApp) page() handler {
 		}
 		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("Referrer-Policy", "same-origin") // with less, browsers send no Origin along with forms
-		own, err := a.about(visitOf(r))
-		if err != nil {
-			return err
-		}
+		own := slices.Concat([]byte(`<script type="application/json" id="me">`), me, []byte("</script>"))
 		head, rest, _ := bytes.Cut(got.body.Bytes(), []byte("</head>"))
 		_, _ = w.Write(slices.Concat(head, own, []byte("</head>"), rest))
 		return nil
 	}
-}
-
-// about is what a page's head says of whom it is for: what GET /api/me answers, for the app to begin with.
-func (a *webApp) about(v *visit) ([]byte, error) {
-	b, err := json.Marshal(a.me(v)) // in which every "<" is written as \u003c
-	if err != nil {
-		return nil, fmt.Errorf("web: page: %w", err)
-	}
-	return slices.Concat([]byte(`<script type="application/json" id="me">`), b, []byte("</script>")), nil
 }
 
 // zoneOf returns the time zone that the browser says it is in, else the server's own. See boot.js.

@@ -87,12 +87,14 @@ var stage struct {
 	zone   *time.Location // of whom the page is for
 }
 
-// draw answers with a page that go-app draws of what its reader may see, its clock times in his zone.
-func (a *webApp) draw(w http.ResponseWriter, r *http.Request) {
+// draw answers with a page that go-app draws of what its reader may see, its clock times in his zone. me is whom the page is for, as
+// GET /api/me says it.
+func (a *webApp) draw(w http.ResponseWriter, r *http.Request, me []byte) {
 	stage.Lock()
 	defer stage.Unlock()
 	stage.routes.Do(func() { ui.Routes(staged{}, nil) })
 	stage.now, stage.zone = a.picture.of(grantOf(r).See, time.Now()), zoneOf(r)
+	stage.now.model.Me = model.ReadMe(me)
 	a.handler.ServeHTTP(w, r)
 }
 

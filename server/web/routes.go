@@ -91,7 +91,7 @@ func (s *Server) routes() http.Handler {
 	at("/signout", loud(methods{http.MethodPost: s.answer(s.signOut())}))
 
 	// The app: its pages, and what they load.
-	for _, path := range []string{"/", "/servers/{id}", "/log", "/events", "/events/{type}"} { // as ui.Routes has them
+	for _, path := range []string{"/", "/servers/{id}", "/log", "/events", "/events/{type}", "/access", "/cluster"} { // as ui.Routes has them
 		page(path, s.app.page())
 	}
 	for _, path := range []string{"/app.js", "/app.css", "/wasm_exec.js", "/app-worker.js", "/manifest.webmanifest"} {

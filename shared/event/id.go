@@ -14,7 +14,8 @@ import (
 // Its text form is "epoch.seq", the epoch in lower-case hexadecimal, the sequence in decimal: "7f3a1c09.658512". Clients
 // treat that text as opaque. Two IDs are ordered only within one epoch.
 //
-// The zero ID is no place at all: "from the beginning" where a place to read after is asked for.
+// The zero ID is no place at all: "from the beginning" where a place to read after is asked for. With an epoch and a Seq of zero
+// it is the place before the first event of that life of the log, which a reader has who was there when nothing was recorded yet.
 type ID struct {
 	Epoch uint32
 	Seq   uint64
@@ -51,7 +52,7 @@ func parseID(b []byte) (ID, bool) {
 		}
 	}
 	b = b[dot+1:]
-	if len(b) == 0 || b[0] == '0' {
+	if len(b) == 0 || b[0] == '0' && len(b) > 1 {
 		return ID{}, false
 	}
 	for _, c := range b {
