@@ -32,6 +32,38 @@
     }).observe(label, { childList: true, characterData: true, subtree: true });
   });
 
+  // Every tab of a browser shows what its reader may see. When he signs out in one of them, or another signs in, what the others show is not
+  // for whoever sits here now; when he signs in again, they go on.
+  const readerKey = "telltale.reader";
+  const tellTabs = (user) => {
+    try { localStorage.setItem(readerKey, JSON.stringify([user, Date.now()])); } catch { /* then each finds out by itself */ }
+  };
+  addEventListener("DOMContentLoaded", () => {
+    const me = document.getElementById("me");
+    if (!me) return;
+    const user = JSON.parse(me.textContent).user || "";
+    tellTabs(user);
+    addEventListener("storage", (event) => {
+      if (event.key !== readerKey || !event.newValue) return;
+      const [who] = JSON.parse(event.newValue);
+      const signIn = document.querySelector('#banner-to[href^="/signin"]');
+      if (who === null) location.replace("/signin?out");
+      else if (who !== user) location.reload();
+      else if (signIn) document.getElementById("banner-do").click();
+    });
+  });
+  addEventListener("submit", (event) => {
+    if (new URL(event.target.action).pathname === "/signout") tellTabs(null);
+  }, true);
+
+  // go-app takes every link for one of its own pages. Signing in is the server's, and is told where to go on afterwards.
+  addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest('#app a[href^="/signin"]');
+    if (!link) return;
+    link.setAttribute("href", "/signin?next=" + encodeURIComponent(location.pathname + location.search));
+    event.stopPropagation();
+  }, true);
+
   // The browser's own offer to install the app stands: go-app would keep it back, and the browser complain of that.
   addEventListener("beforeinstallprompt", (event) => event.stopImmediatePropagation());
 

@@ -31,9 +31,12 @@ func main() {
 	// What the app holds is small and much passes through: collecting at half as much more keeps the memory small that a browser
 	// has to give, and never gets back.
 	debug.SetGCPercent(50)
-	tabs := live.NewTabs(&browser.Fetch{URL: events}, browser.Tabs{}, strconv.FormatUint(rand.Uint64(), 36))
+	me := browser.Me()
+	tabs := live.NewTabs(&browser.Fetch{URL: events}, browser.Tabs{}, strconv.FormatUint(rand.Uint64(), 36), model.ReadMe(me).Key())
 	program := live.New(tabs, live.Options{
 		Picture: picture(),
+		Me:      me,
+		Call:    browser.Call,
 		Record:  &browser.Record{URL: events},
 		Probe:   func(ctx context.Context) bool { return browser.Probe(ctx, ready) },
 		Keep:    func(ctx context.Context, picture []byte) error { return browser.Keep(ctx, kept, picture) },

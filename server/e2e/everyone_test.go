@@ -51,6 +51,8 @@ var screens = []struct{ name, path, open string }{
 	{"log", "/log", ""},
 	{"events", "/events", ""},
 	{"one event", "/events/metrics:cpu", ""},
+	{"access", "/access", ""},
+	{"cluster", "/cluster", ""},
 	{"continuity", "/servers/web-1", "c"},
 }
 

@@ -94,8 +94,8 @@ func (a *webApp) page() handler {
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Cache-Control", "no-cache")
-		if v := visitOf(r); v.by != "" {
-			h.Set("Cache-Control", "private, no-cache")
+		if v := visitOf(r); v.by != "" { // else who goes back after signing out sees it again
+			h.Set("Cache-Control", "private, no-store")
 		}
 		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("Referrer-Policy", "same-origin") // with less, browsers send no Origin along with forms

@@ -21,7 +21,7 @@ var _ feed.Source = (*Fetch)(nil)
 
 // Open asks for the stream; see feed.Source.
 func (f *Fetch) Open(ctx context.Context, r feed.Request) (*feed.Response, error) {
-	b, answer, err := open(ctx, f.URL, sse.ContentType, r.LastEventID)
+	b, answer, err := open(ctx, "GET", f.URL, sse.ContentType, r.LastEventID)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +34,8 @@ func (f *Fetch) Open(ctx context.Context, r feed.Request) (*feed.Response, error
 	}, nil
 }
 
-// open fetches the URL and returns the answer's head and its body to come.
-func open(ctx context.Context, url, accept, lastEventID string) (*body, js.Value, error) {
+// open sends a request without a body and returns the answer's head and its body to come.
+func open(ctx context.Context, method, url, accept, lastEventID string) (*body, js.Value, error) {
 	head := js.Global().Get("Object").New()
 	head.Set("Accept", accept)
 	if lastEventID != "" {
@@ -43,6 +43,7 @@ func open(ctx context.Context, url, accept, lastEventID string) (*body, js.Value
 	}
 	abort := js.Global().Get("AbortController").New()
 	options := js.Global().Get("Object").New()
+	options.Set("method", method)
 	options.Set("headers", head)
 	options.Set("cache", "no-store")
 	options.Set("credentials", "same-origin")

@@ -81,12 +81,17 @@ func listen(target js.Value, event string, f func()) (remove func()) {
 
 // Picture returns the stream text that the prerendered page carries in <script type="text/event-stream" id="picture">, or
 // nothing. Ask before the app takes the page over, which throws it away.
-func Picture() []byte {
+func Picture() []byte { return carried("picture") }
+
+// Me returns what the page carries in <script type="application/json" id="me"> of who reads it, or nothing.
+func Me() []byte { return carried("me") }
+
+func carried(id string) []byte {
 	document := js.Global().Get("document")
 	if !document.Truthy() {
 		return nil
 	}
-	script := document.Call("getElementById", "picture")
+	script := document.Call("getElementById", id)
 	if !script.Truthy() {
 		return nil
 	}

@@ -19,3 +19,6 @@ func OnWake(func()) (remove func()) { return func() {} }
 
 // Picture returns nothing.
 func Picture() []byte { return nil }
+
+// Me returns nothing.
+func Me() []byte { return nil }

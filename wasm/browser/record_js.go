@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"io"
 )
 
 // Record reads what is recorded at the URL. It holds nothing between calls.
@@ -11,7 +12,7 @@ type Record struct {
 
 // Read asks for one page; query is the URL's, without the "?". When ctx ends, Read, and reading the body, fail soon after.
 func (r *Record) Read(ctx context.Context, query string) (Page, error) {
-	b, answer, err := open(ctx, r.URL+"?"+query, "application/x-ndjson", "")
+	b, answer, err := open(ctx, "GET", r.URL+"?"+query, "application/x-ndjson", "")
 	if err != nil {
 		return Page{}, err
 	}
@@ -27,10 +28,20 @@ func (r *Record) Read(ctx context.Context, query string) (Page, error) {
 
 // Probe reports whether the server at the URL says 200, which it is to do cheaply.
 func Probe(ctx context.Context, url string) bool {
-	b, answer, err := open(ctx, url, "application/json", "")
+	status, _, err := Call(ctx, "GET", url)
+	return err == nil && status == 200
+}
+
+// maxAnswer bounds what Call reads: a thousand of whatever is listed.
+const maxAnswer = 1 << 20
+
+// Call sends a request without a body and returns the answer, which is to be short, and JSON or nothing.
+func Call(ctx context.Context, method, url string) (status int, body []byte, err error) {
+	b, answer, err := open(ctx, method, url, "application/json", "")
 	if err != nil {
-		return false
+		return 0, nil, err
 	}
-	b.Close()
-	return answer.Get("status").Int() == 200
+	defer b.Close()
+	body, err = io.ReadAll(io.LimitReader(b, maxAnswer))
+	return answer.Get("status").Int(), body, err
 }

@@ -14,3 +14,6 @@ func (*Record) Read(context.Context, string) (Page, error) { return Page{}, ErrN
 
 // Probe reports that there is no answer.
 func Probe(context.Context, string) bool { return false }
+
+// Call fails with ErrNoBrowser.
+func Call(context.Context, string, string) (int, []byte, error) { return 0, nil, ErrNoBrowser }

@@ -3,6 +3,8 @@ package live
 import (
 	"context"
 	"time"
+
+	"github.com/mcp-cloud/telltale/shared/feed"
 )
 
 const (
@@ -23,8 +25,9 @@ func (p *Program) preserve(ctx context.Context) {
 		p.mu.Lock()
 		var picture []byte
 		whole := false
-		// It is a picture of when the server was last heard, and none before that.
-		if l := &p.model.Link; p.kept.Rev() != rev && !l.Shared && !l.Heard.IsZero() {
+		// It is a picture of when the server was last heard, and none before that. Who was told to stop may have signed out, and has this
+		// browser forget.
+		if l := &p.model.Link; p.kept.Rev() != rev && !l.Shared && !l.Heard.IsZero() && l.Phase != feed.Refused {
 			rev = p.kept.Rev()
 			picture, whole = p.kept.AppendStream(nil, p.model.Now(l.Heard))
 		}

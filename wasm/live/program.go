@@ -11,7 +11,8 @@
 // The stream runs while something is attached, and for a short while after, as pages change by detaching one screen and
 // attaching the next. A page that nobody has seen for ten minutes, or that is left, lets go of it, and goes on from where it
 // was when it is seen again. With Tabs as its source the stream is one for all tabs of the browser. What the stream does not
-// bring is read from the record: the last minutes that the page draws, and lines that were left out. Batches are folded in as they come, also while the page is hidden; painting is asked for at most once
+// bring is read from the record: the last minutes that the page draws, and lines that were left out. What is in no record, such as which
+// streams the reader has open, is asked for while a page shows it. Batches are folded in as they come, also while the page is hidden; painting is asked for at most once
 // per animation frame, which hidden pages don't have, so the first frame after shows it all at once.
 package live
 
@@ -20,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/browser"
 	"github.com/mcp-cloud/telltale/wasm/model"
@@ -57,7 +59,8 @@ type Program struct {
 	shown    string // the server the page shows; "" for all
 	recalled map[wish]bool
 
-	logs logReads
+	logs  logReads
+	asked asking
 
 	again   chan struct{} // of one: ask once more, though refused
 	recalls chan struct{} // of one: there may be something to recall
@@ -100,8 +103,12 @@ type Options struct {
 	// Picture is a picture as a stream begins with it, such as the page was prerendered from. The Model shows it from the
 	// start, and the stream goes on from it while it is fresh.
 	Picture []byte
+	// Me says for whom the page is, as it carries that along.
+	Me []byte
 	// Record has the last minutes.
 	Record Record
+	// Call sends a request without a body to the server, and returns the answer: see browser.Call.
+	Call func(ctx context.Context, method, url string) (status int, body []byte, err error)
 	// Probe asks whether the server is there: see feed.Client.
 	Probe func(context.Context) bool
 	// Keep stores a picture for the next life of the page, in place of the one before. It is called by one goroutine.
@@ -120,6 +127,7 @@ func New(source feed.Source, o Options) *Program {
 		recalls:  make(chan struct{}, 1),
 		saves:    make(chan struct{}, 1),
 		logs:     logReads{again: make(chan struct{}, 1)},
+		asked:    asking{call: o.Call, again: make(chan struct{}, 1)},
 	}
 	p.tabs = alone{}
 	if tabs, ok := source.(sharer); ok {
@@ -133,6 +141,9 @@ func New(source feed.Source, o Options) *Program {
 			p.client.After = got.Place
 			p.kept.Update(got.Batch)
 		}
+	}
+	if len(o.Me) > 0 {
+		p.model.Me = model.ReadMe(o.Me)
 	}
 	return p
 }
@@ -247,6 +258,7 @@ func (p *Program) start() {
 	parts.Go(func() { p.remember(ctx) })
 	parts.Go(func() { p.readLog(ctx) })
 	parts.Go(func() { p.preserve(ctx) })
+	parts.Go(func() { p.inquire(ctx) })
 	if !browser.Visible() {
 		parts.Go(func() { p.unseen(r, false) })
 	}
@@ -278,7 +290,8 @@ func (p *Program) seen(r *run) {
 		r.timer.Stop()
 		r.timer = nil
 	}
-	back := r.gone
+	// A stream that was ended on purpose is not opened again because somebody looks.
+	back := r.gone && p.model.Link.Closing != event.ClosingEnded
 	r.gone = false
 	p.mu.Unlock()
 	p.client.SetSeen(true)

@@ -32,6 +32,7 @@ type Tabs struct {
 	source  feed.Source
 	browser Browser
 	self    string // names this tab among the others
+	name    string // of the channel and the lock
 
 	mu        sync.Mutex // guards what follows
 	open      bool       // the channel is
@@ -89,9 +90,10 @@ const (
 	noteBye   = "bye"   // I no longer listen
 )
 
-// NewTabs returns a Source over the source; self names this tab, and no other has that name.
-func NewTabs(source feed.Source, b Browser, self string) *Tabs {
-	return &Tabs{source: source, browser: b, self: self, seen: true, known: make(chan struct{}, 1)}
+// NewTabs returns a Source over the source; self names this tab, and no other has that name. Tabs of readers who may not see the same
+// have different keys, and know nothing of each other.
+func NewTabs(source feed.Source, b Browser, self, key string) *Tabs {
+	return &Tabs{source: source, browser: b, self: self, name: tabsName + key, seen: true, known: make(chan struct{}, 1)}
 }
 
 // Joined reports whether this tab reads through another one.
@@ -187,8 +189,8 @@ func (t *Tabs) start() {
 	}
 	t.open = true
 	t.listeners = make(map[string]bool)
-	t.post, t.hangUp = t.browser.Channel(tabsName, t.receive)
-	t.unlock = t.browser.Lock(tabsName, false, t.got, t.lost)
+	t.post, t.hangUp = t.browser.Channel(t.name, t.receive)
+	t.unlock = t.browser.Lock(t.name, false, t.got, t.lost)
 	t.stop = make(chan struct{})
 	stop := t.stop
 	t.asking.Go(func() { t.wonder(stop) })
@@ -253,7 +255,7 @@ func (t *Tabs) steal() {
 	}
 	t.asked, t.weak = 0, 0
 	waiting := t.unlock
-	t.unlock = t.browser.Lock(tabsName, true, t.got, t.lost)
+	t.unlock = t.browser.Lock(t.name, true, t.got, t.lost)
 	t.mu.Unlock()
 	waiting()
 }
@@ -284,7 +286,7 @@ func (t *Tabs) lost() {
 	t.leading = false
 	t.end()
 	waiting := t.unlock
-	t.unlock = t.browser.Lock(tabsName, false, t.got, t.lost)
+	t.unlock = t.browser.Lock(t.name, false, t.got, t.lost)
 	t.mu.Unlock()
 	waiting()
 	t.ask()

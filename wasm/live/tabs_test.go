@@ -117,7 +117,7 @@ type reading struct {
 
 func (w *window) read(t *testing.T, src feed.Source) *reading {
 	r := &reading{tab: w.tab(t), ended: make(chan struct{})}
-	r.Tabs = NewTabs(src, r.tab, fmt.Sprint("tab", len(w.tabs)))
+	r.Tabs = NewTabs(src, r.tab, fmt.Sprint("tab", len(w.tabs)), "")
 	r.client = &feed.Client{Source: r.Tabs, Silence: -1, Handle: func(b feed.Batch) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -322,7 +322,7 @@ func TestATabWithoutOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &source{}
 		src.publishSome(t, 1)
-		tabs := NewTabs(src, browser.Tabs{}, "only")
+		tabs := NewTabs(src, browser.Tabs{}, "only", "")
 		answer, err := tabs.Open(t.Context(), feed.Request{})
 		if err != nil || answer.Status != 200 || tabs.Joined() {
 			t.Fatalf("got %v, %v", answer, err)

@@ -41,11 +41,14 @@ const agedFloor = 5 * time.Second
 const PictureFresh = time.Minute
 
 // Aged reports whether what is shown of s is the past, at the local time now: while the link is not fresh all servers
-// are; while it is live, those that are alive by their own last word and were not heard for two of their intervals.
+// are, and so they are while its server can't reach its record; while it is live, those that are alive by their own last word and were not heard for two of their intervals.
 func (m *Model) Aged(s *Server, now time.Time) bool {
 	if p := m.Link.Phase; !p.Fresh() {
 		begins := p == feed.Idle || p == feed.Connecting
 		return !begins || m.Link.Picture.IsZero() || m.Now(now).Sub(m.Link.Picture) > PictureFresh
+	}
+	if !m.Link.Away.IsZero() {
+		return true
 	}
 	every := s.Interval()
 	if m.Link.Phase != feed.Live || every == 0 || !s.Status.State.Alive() {

@@ -21,6 +21,8 @@ type Break struct {
 	Fetched  uint64    // missed events that came in afterwards
 	Missed   uint64    // how many there are to fetch, where that is known: the stream has no filter, and nothing was trimmed
 	Lost     bool      // part of what was missed can't be had any more, or the log began anew
+	Polled   bool      // what came meanwhile was fetched every few seconds, as there was no place for a stream
+	Record   bool      // it was not the link: the server could not reach its record
 }
 
 // Link is the connection as the page shows it.
@@ -39,6 +41,9 @@ type Link struct {
 	Breaks []Break
 	// Gaps are the newest announcements of what is not here, oldest first; at most MaxBreaks.
 	Gaps []Gap
+	// Away is since when the server can't reach its record, local clock, as far as the open stream says: what is recorded meanwhile
+	// comes when it can. Zero: it can.
+	Away time.Time
 	// ResetAt is when the log last began anew while this page watched, local clock; zero: never.
 	ResetAt time.Time
 }
@@ -51,6 +56,10 @@ func (m *Model) link(b feed.Batch) {
 	l := &m.Link
 	was, now := l.Phase, b.State.Phase
 	l.State, l.Account = b.State, b.Account
+	if br := l.open(); br != nil && !now.Fresh() {
+		br.Polled = now == feed.Polling
+		br.Record = false // not only
+	}
 	if was == now {
 		if br := l.open(); br != nil {
 			br.Tries = max(br.Tries, b.State.Failures+1)
@@ -77,7 +86,7 @@ func (m *Model) link(b feed.Batch) {
 	switch {
 	case now == feed.Live:
 		l.Picture = time.Time{} // what is shown is newer from now on
-		if br != nil {
+		if br != nil && l.Away.IsZero() {
 			br.To = b.At
 		}
 	case was == feed.Live && now == feed.CatchingUp:
@@ -87,7 +96,7 @@ func (m *Model) link(b feed.Batch) {
 		if now == feed.Idle {
 			reason = "this page stopped listening"
 		}
-		l.Breaks = tail(append(l.Breaks, Break{From: since, Reason: reason, Tries: 1}), MaxBreaks)
+		l.Breaks = tail(append(l.Breaks, Break{From: since, Reason: reason, Tries: 1, Polled: now == feed.Polling}), MaxBreaks)
 	case br != nil:
 		br.Tries = max(br.Tries, b.State.Failures+1)
 		if br.Reason == "" {
@@ -102,4 +111,21 @@ func (l *Link) open() *Break {
 		return &l.Breaks[n-1]
 	}
 	return nil
+}
+
+// away notes that the server can't reach its record, or with a zero time that it can again.
+func (m *Model) away(at, now time.Time) {
+	l := &m.Link
+	if l.Away.IsZero() == at.IsZero() {
+		return
+	}
+	l.Away = at
+	m.Shape++
+	br := l.open()
+	switch {
+	case br == nil && !at.IsZero():
+		l.Breaks = tail(append(l.Breaks, Break{From: at, Reason: "the server could not reach its record", Record: true}), MaxBreaks)
+	case br != nil && (br.Record || l.Phase == feed.Live):
+		br.To = now
+	}
 }

@@ -28,6 +28,12 @@ const (
 type Model struct {
 	Link Link
 
+	// Me is for whom the page is; nil where it does not say.
+	Me *Me
+	// Sessions and Cluster are what was asked for.
+	Sessions Sessions
+	Cluster  Cluster
+
 	// Log is the newest lines of all servers.
 	Log Log
 	// Recent is the newest events that are neither samples nor lines, newest last; at most MaxRecent.

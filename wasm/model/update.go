@@ -32,6 +32,7 @@ func (m *Model) control(e event.Event, at time.Time) {
 	case event.StreamSync.Name():
 		p, _ := event.StreamSync.Decode(e.Data)
 		m.replaying = true
+		m.away(time.Time{}, at) // otherwise it is said again
 		m.clock(p.ServerTime, at)
 		switch {
 		case p.Mode == event.SyncReset:
@@ -65,7 +66,14 @@ func (m *Model) control(e event.Event, at time.Time) {
 		m.anew(at)
 	case event.StreamGap.Name():
 		p, _ := event.StreamGap.Decode(e.Data)
-		m.gap(p, at)
+		switch p.Reason {
+		case event.GapPending:
+			m.away(at, at)
+		case event.GapSettled:
+			m.away(time.Time{}, at)
+		default:
+			m.gap(p, at)
+		}
 	}
 }
 

@@ -43,6 +43,9 @@ func (s *Page) do(ctx app.Context, what, of string) {
 		ctx.Update()
 	case "retry":
 		s.src.Retry()
+	case "end-stream":
+		s.src.EndSession(of)
+		focus("streams") // the button goes with its row
 	case "later":
 		s.update = false
 		ctx.Update()

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcp-cloud/telltale/wasm/model"
@@ -24,17 +25,28 @@ func interruptions(m *model.Model, now time.Time) []interruption {
 		if until.IsZero() {
 			until = now
 		}
-		b := append([]byte(nil), "Away "...)
+		how := "Away "
+		switch {
+		case br.Polled:
+			how = "Polled for "
+		case br.Record:
+			how = "Nothing new for "
+		}
+		b := append([]byte(nil), how...)
 		b = AppendDuration(b, until.Sub(br.From))
 		if br.Reason != "" {
 			b = add(b, ": ")
-			b = AppendText(b, br.Reason)
+			b = AppendText(b, strings.TrimSuffix(br.Reason, "."))
 		}
 		i.what = string(append(b, '.'))
 		switch {
+		case br.Polled && br.To.IsZero():
+			i.then = "What comes is fetched every few seconds."
 		case br.To.IsZero():
 			i.sign = "broken"
 			i.then = "Not fetched yet."
+		case br.Record && !br.Lost:
+			i.then = "What was recorded meanwhile came then."
 		case br.Lost:
 			i.sign = "broken"
 			i.then = "Part of it cannot be had any more."
@@ -161,6 +173,10 @@ func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 	if l.Version != "" {
 		b = add(b, "; server ")
 		b = AppendText(b, l.Version)
+	}
+	if m.Me != nil {
+		b = add(b, `</dd><dt>Access</dt><dd>`)
+		b = appendMe(b, m.Me, now)
 	}
 	return add(b, `</dd></dl>`)
 }

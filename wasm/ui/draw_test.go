@@ -56,7 +56,7 @@ func TestEachLampHasItsOwnShape(t *testing.T) {
 }
 
 func TestEachLinkHasItsYarn(t *testing.T) {
-	for p := range feed.Refused + 1 {
+	for p := range feed.Polling + 1 {
 		wellFormed(t, string(AppendYarn(nil, p)))
 		wellFormed(t, string(AppendMark(nil, p, 26)))
 		if LinkWord(p) == "" || LinkClass(p) == "" {

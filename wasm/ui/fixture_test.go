@@ -234,6 +234,8 @@ func (w *world) View(f func(m *model.Model, now time.Time)) { f(w.m, noon.Add(20
 func (w *world) Attach(func(m *model.Model, now time.Time)) (detach func()) { return func() {} }
 func (w *world) Later()                                                     {}
 func (w *world) ReadLog(model.Wish)                                         {}
+func (w *world) Ask(model.Question)                                         {}
+func (w *world) EndSession(string)                                          {}
 func (w *world) Recall(string)                                              {}
 func (w *world) Repaint()                                                   {}
 func (w *world) Retry()                                                     {}

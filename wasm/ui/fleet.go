@@ -55,7 +55,7 @@ func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
 	if none {
 		p.put("off")
 	}
-	if !m.Link.Phase.Fresh() {
+	if !lit(&m.Link) {
 		p.put(" aged")
 	}
 	p.shutAttr(&f.body, "class")
@@ -125,7 +125,7 @@ const firstRunEnd = `/api/events</pre>` +
 
 func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 	n := m.Counts()
-	lit := m.Link.Phase.Fresh()
+	lit := lit(&m.Link)
 	p.raw(`<section class="counts" aria-label="Servers by state">`)
 	for i, state := range counted {
 		c := &f.counts[i]

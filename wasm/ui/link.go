@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
@@ -16,21 +17,52 @@ func dated(l *model.Link) bool {
 	return !l.Picture.IsZero() && (l.Phase == feed.Idle || l.Phase == feed.Connecting)
 }
 
+// shownPhase is the phase as the page shows it, which may be worse than that of the connection: a session that is over is not being
+// reconnected, and a stream whose server can't reach its record is not live.
+func shownPhase(l *model.Link) feed.Phase {
+	switch {
+	case sessionOver(l):
+		return feed.Refused
+	case l.Phase.Fresh() && !l.Away.IsZero():
+		return feed.Stale
+	}
+	return l.Phase
+}
+
+// lit reports whether lamps shine: the link is fresh, and there is something that can come over it.
+func lit(l *model.Link) bool { return l.Phase.Fresh() && l.Away.IsZero() }
+
+// linkWord is what the pill calls it.
+func linkWord(l *model.Link) string {
+	switch {
+	case l.Closing == event.ClosingExpired:
+		return "Session expired"
+	case l.Closing == event.ClosingRevoked:
+		return "Access withdrawn"
+	case l.Phase == feed.Refused && l.Closing == event.ClosingEnded:
+		return "Ended"
+	case l.Phase.Fresh() && !l.Away.IsZero():
+		return "No record"
+	}
+	return LinkWord(l.Phase)
+}
+
 // appendPill appends what stands in the pill: yarn, word, age. All times of l are of the local clock, and so is now.
 func appendPill(b []byte, m *model.Model, now time.Time) []byte {
 	l := &m.Link
-	b = AppendYarn(b, l.Phase)
+	shown := shownPhase(l)
+	b = AppendYarn(b, shown)
 	b = add(b, `<b class="`)
-	b = add(b, LinkClass(l.Phase))
+	b = add(b, LinkClass(shown))
 	b = add(b, `">`)
 	if dated(l) {
 		b = add(b, "Picture of ")
 		b = AppendWhen(b, l.Picture, now)
 		return add(b, `</b><span class="age">not live yet</span>`)
 	}
-	b = add(b, LinkWord(l.Phase))
+	b = add(b, linkWord(l))
 	b = add(b, `</b><span class="age">`)
-	switch l.Phase {
+	switch shown {
 	case feed.Live:
 		switch age := now.Sub(l.Event); {
 		case !l.Event.IsZero() && age < max(l.Beat, 10*time.Second):
@@ -49,7 +81,10 @@ func appendPill(b []byte, m *model.Model, now time.Time) []byte {
 		}
 	case feed.Stale:
 		b = add(b, "<i>since </i>")
-		b = AppendWhen(b, firstOf(l.Heard, l.Since), now)
+		b = AppendWhen(b, firstOf(firstOf(l.Away, l.Heard), l.Since), now)
+	case feed.Polling:
+		b = add(b, "<i>as of </i>")
+		b = AppendWhen(b, l.Lost, now)
 	case feed.Reconnecting:
 		if since := firstOf(l.Lost, l.Picture); !since.IsZero() {
 			b = add(b, "<i>stale </i>")
@@ -59,8 +94,14 @@ func appendPill(b []byte, m *model.Model, now time.Time) []byte {
 		b = add(b, "<i>since </i>")
 		b = AppendWhen(b, firstOf(l.Lost, l.Since), now)
 	case feed.Refused:
-		b = add(b, "<i>at </i>")
-		b = AppendWhen(b, l.Since, now)
+		b = add(b, "<i>at ")
+		if !sessionOver(l) {
+			b = add(b, "</i>") // of long words a narrow pill has no room for more
+		}
+		b = AppendWhen(b, overAt(l), now)
+		if sessionOver(l) {
+			b = add(b, "</i>")
+		}
 	}
 	return add(b, `</span>`)
 }
@@ -86,12 +127,37 @@ const resetShown = 2 * time.Minute
 type notice struct {
 	on     bool
 	button string // what the button that tries again says; "" for no button
+	link   string // what a link says that stands there instead, and
+	to     string // where it leads
 }
 
 // appendNotice appends the sentences that the state of the link calls for. It appends nothing while all is well.
 func appendNotice(b []byte, m *model.Model, now time.Time) ([]byte, notice) {
 	l := &m.Link
+	switch {
+	case sessionOver(l):
+		return appendSessionOver(b, l, now), notice{on: true, link: "Sign in", to: signInPath}
+	case l.Phase.Fresh() && !l.Away.IsZero():
+		b = add(b, "<b>The hub cannot reach its record since ")
+		b = AppendWhen(b, l.Away, now)
+		b = add(b, ".</b> Nothing new comes until it can.")
+		return add(b, "<small>What is recorded meanwhile follows by itself. Nothing can be published until then.</small>"), notice{on: true}
+	}
 	switch l.Phase {
+	case feed.Polling:
+		b = add(b, "<b>Polling every ")
+		b = AppendDuration(b, time.Duration(l.Limit.RetryMs)*time.Millisecond)
+		b = add(b, ", as of ")
+		b = AppendWhen(b, l.Lost, now)
+		b = add(b, ".</b> ")
+		b = AppendText(b, l.Reason)
+		b = add(b, "<small>")
+		b = AppendText(b, l.Limit.Help)
+		b = add(b, "</small>")
+		if l.Limit.Reason == event.LimitAll {
+			return b, notice{on: true}
+		}
+		return b, notice{on: true, link: "Open streams", to: accessPath}
 	case feed.Live:
 		if l.ResetAt.IsZero() || now.Sub(l.ResetAt) >= resetShown {
 			return b, notice{}
@@ -130,7 +196,7 @@ func appendNotice(b []byte, m *model.Model, now time.Time) ([]byte, notice) {
 		}
 		return add(b, "<small>Opening a new connection now.</small>"), notice{on: true}
 	case feed.Reconnecting:
-		return appendReconnecting(b, l, now), notice{true, "Try now"}
+		return appendReconnecting(b, l, now), notice{on: true, button: "Try now"}
 	case feed.Offline:
 		of := firstOf(firstOf(l.Lost, l.Picture), l.Since)
 		b = add(b, "<b>This is the picture of ")
@@ -138,30 +204,36 @@ func appendNotice(b []byte, m *model.Model, now time.Time) ([]byte, notice) {
 		b = add(b, ", ")
 		b = appendMinutes(b, now.Sub(of))
 		b = add(b, " old.</b><small>This device has no network. Telltale will connect by itself when it returns.</small>")
-		return b, notice{true, "Try now"}
+		return b, notice{on: true, button: "Try now"}
 	case feed.Refused:
-		return appendRefusal(add(b, "<b>"), l, now), notice{true, "Try again"}
+		if l.Closing == event.ClosingEnded {
+			b = add(b, "<b>This stream was ended from another session at ")
+			b = AppendWhen(b, overAt(l), now)
+			b = add(b, ".</b> It is not opened again until you ask for it.")
+			return appendAsOf(b, l, now), notice{on: true, button: "Resume"}
+		}
+		return appendRefusal(add(b, "<b>"), l, now), notice{on: true, button: "Try again"}
 	}
 	return b, notice{}
 }
 
 // banner is the place under the header where the link's notice stands. Its button is an element of its own, so that a
 // sentence that counts seconds does not take it from under a finger.
-type banner struct{ class, yarn, say, doing, button slot }
+type banner struct{ class, yarn, say, doing, button, leads, to, link slot }
 
 func (v *banner) draw(p *pen, m *model.Model, now time.Time) {
 	said, n := appendNotice(nil, m, now)
 	p.raw(`<div id="banner"`)
 	p.attr(&v.class, "banner", "", "class")
 	p.put("banner ")
-	p.put(LinkClass(m.Link.Phase))
+	p.put(LinkClass(shownPhase(&m.Link)))
 	if !n.on {
 		p.put(" off")
 	}
 	p.shutAttr(&v.class, "class")
 	p.raw(`>`)
 	p.open(&v.yarn, "span", "", "", "banner-yarn")
-	p.b = AppendYarn(p.b, m.Link.Phase)
+	p.b = AppendYarn(p.b, shownPhase(&m.Link))
 	p.shut(&v.yarn, "span")
 	p.open(&v.say, "div", "say", "", "banner-say")
 	p.b = append(p.b, said...)
@@ -177,7 +249,21 @@ func (v *banner) draw(p *pen, m *model.Model, now time.Time) {
 	p.open(&v.button, "span", "", "", "banner-word")
 	p.put(n.button)
 	p.shut(&v.button, "span")
-	p.raw(`</button></div>`)
+	p.raw(`</button><a id="banner-to"`)
+	p.attr(&v.leads, "banner-to", "", "class")
+	p.put("btn main")
+	if n.link == "" {
+		p.put(" off")
+	}
+	p.shutAttr(&v.leads, "class")
+	p.attr(&v.to, "banner-to", "", "href")
+	p.put(n.to)
+	p.shutAttr(&v.to, "href")
+	p.raw(`>`)
+	p.open(&v.link, "span", "", "", "banner-link")
+	p.put(n.link)
+	p.shut(&v.link, "span")
+	p.raw(`</a></div>`)
 }
 
 func appendReconnecting(b []byte, l *model.Link, now time.Time) []byte {
@@ -249,10 +335,6 @@ func small(n int) string {
 
 func appendRefusal(b []byte, l *model.Link, now time.Time) []byte {
 	switch l.Status {
-	case 401:
-		b = add(b, "Your session ended at ")
-		b = AppendWhen(b, l.Since, now)
-		return add(b, ".</b> Telltale stopped asking.")
 	case 403:
 		return add(b, "You may not see this fleet.</b> Ask who runs it for the role viewer.")
 	case 429:

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
@@ -47,7 +48,22 @@ func TestLinkWords(t *testing.T) {
 		{"offline", model.Link{State: feed.State{Phase: feed.Offline, Lost: at("12:04:31")}},
 			"Offline since 12:04:31", "This is the picture of 12:04:31, 36 minutes old. This device has no network. Telltale will connect by itself when it returns.", "Try now"},
 		{"refused 401", model.Link{State: feed.State{Phase: feed.Refused, Status: 401, Since: now}},
-			"Refused at 12:41:07", "Your session ended at 12:41:07. Telltale stopped asking.", "Try again"},
+			"Refused at 12:41:07", "Your session ended at 12:41:07. Sign in to go on where you were.", "Sign in /signin"},
+		{"expired, asked for once more later", model.Link{State: feed.State{Phase: feed.Reconnecting, Closing: event.ClosingExpired, Lost: at("12:40:53"), Failures: 1, Next: now.Add(4 * time.Second), Reason: "Your session has expired."}},
+			"Session expired at 12:40:53", "Session expired at 12:40:53. Sign in to go on where you were. Everything below is as of 12:40:53, 14 s old.", "Sign in /signin"},
+		{"expired, and refused since", model.Link{State: feed.State{Phase: feed.Refused, Closing: event.ClosingExpired, Status: 401, Lost: at("12:35:53"), Since: at("12:36:01"), Reason: "The token has expired."}},
+			"Session expired at 12:35:53", "Session expired at 12:35:53. Sign in to go on where you were. Everything below is as of 12:35:53, 5 minutes old.", "Sign in /signin"},
+		{"revoked", model.Link{State: feed.State{Phase: feed.Refused, Closing: event.ClosingRevoked, Status: 401, Lost: at("12:40:53"), Since: now, Reason: "Access was withdrawn: gone <fishing>."}},
+			"Access withdrawn at 12:40:53", "Access withdrawn at 12:40:53. Access was withdrawn: gone <fishing>. Everything below is as of 12:40:53, 14 s old.", "Sign in /signin"},
+		{"ended from elsewhere", model.Link{State: feed.State{Phase: feed.Refused, Closing: event.ClosingEnded, Lost: at("12:40:53"), Since: at("12:40:54"), Reason: "You signed out."}},
+			"Ended at 12:40:53", "This stream was ended from another session at 12:40:53. It is not opened again until you ask for it. Everything below is as of 12:40:53, 14 s old.", "Resume"},
+		{"polling", model.Link{State: feed.State{Phase: feed.Polling, Lost: at("12:41:04"), Next: now.Add(2 * time.Second), Reason: "You have 10 streams open, which is as many as one user may have.",
+			Limit: event.Limit{Reason: event.LimitUser, RetryMs: 5400, Help: "End one of your other streams."}}},
+			"Polling as of 12:41:04", "Polling every 5 s, as of 12:41:04. You have 10 streams open, which is as many as one user may have. End one of your other streams.", "Open streams /access"},
+		{"polling, and nothing one can do", model.Link{State: feed.State{Phase: feed.Polling, Lost: at("12:41:04"), Reason: "900 streams are open.", Limit: event.Limit{Reason: event.LimitAll, RetryMs: 5000, Help: "Nothing."}}},
+			"Polling as of 12:41:04", "Polling every 5 s, as of 12:41:04. 900 streams are open. Nothing.", ""},
+		{"the record is away", model.Link{State: feed.State{Phase: feed.Live, Beat: 15 * time.Second, Heard: now}, Away: at("12:40:36")},
+			"No record since 12:40:36", "The hub cannot reach its record since 12:40:36. Nothing new comes until it can. What is recorded meanwhile follows by itself. Nothing can be published until then.", ""},
 		{"refused 403", model.Link{State: feed.State{Phase: feed.Refused, Status: 403, Since: now}},
 			"Refused at 12:41:07", "You may not see this fleet. Ask who runs it for the role viewer.", "Try again"},
 		{"refused otherwise", model.Link{State: feed.State{Phase: feed.Refused, Status: 400, Since: now, Reason: "no type <x>."}},
@@ -71,7 +87,7 @@ func TestLinkWords(t *testing.T) {
 			if got := words(b); got != c.notice {
 				t.Errorf("notice: got %q, want %q", got, c.notice)
 			}
-			if n.button != c.button || n.on != (c.notice != "") {
+			if got := strings.TrimSpace(n.button + n.link + " " + n.to); got != c.button || n.on != (c.notice != "") {
 				t.Errorf("notice: got %+v, want the button %q", n, c.button)
 			}
 		})

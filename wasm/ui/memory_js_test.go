@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"flag"
 	"runtime"
 	"strconv"
 	"testing"
@@ -66,7 +67,12 @@ func (d *nowhere) Scroll(string, int)       {}
 
 // A million events and an hour of time later the app holds no more than it did in the middle of it, and little. Time is what the
 // Model and the pages are told it is.
+//
+// Memory is that of the whole process, which never gives any back: `make test` runs this test in one of its own.
 func TestMemoryOfAnHour(t *testing.T) {
+	if flag.Lookup("test.run").Value.String() != "^TestMemoryOfAnHour$" {
+		t.Skip("other tests have been here: run it alone, with -run='^TestMemoryOfAnHour$'")
+	}
 	before := held()
 	source := &hour{}
 	m := model.NewOn(new(browser.Shelf))

@@ -23,6 +23,9 @@ var places = [...]struct{ path, word, icon string }{
 	{"/events", "Events", string(appendLineIcon(nil, iconEvents))},
 }
 
+// elem makes an element of any kind: each kind that go-app has a type of its own for is a kilobyte more to download.
+func elem(tag string) app.HTMLElem { return app.Elem(tag) }
+
 // Render renders the shell. Of go-app's attributes none holds a stranger's word: it quotes them as Go does, not as HTML.
 func (s *Page) Render() app.UI {
 	if s.screen == nil { // on the server, before the path is known
@@ -38,27 +41,28 @@ func (s *Page) Render() app.UI {
 		On("key", s.onKey).
 		On("update", s.onUpdate).
 		Body(
-			app.A().Class("skip").Href("#main").DataSet("do", "skip").Text("Skip to content"),
-			app.Header().Class("top").Body(
+			elem("a").Class("skip").Attr("href", "#main").DataSet("do", "skip").Text("Skip to content"),
+			elem("header").Class("top").Body(
 				app.Raw(s.brand),
-				app.Nav().Class("nav").Aria("label", "Pages").Body(s.links(false)...),
-				app.Button().ID("pill").Type("button").Class("pill").
+				elem("nav").Class("nav").Aria("label", "Pages").Body(s.links(false)...),
+				elem("button").ID("pill").Attr("type", "button").Class("pill").
 					DataSet("do", "continuity").
 					Aria("expanded", s.open).
 					Aria("controls", "continuity").
 					Body(app.Raw(s.pillIn), app.Raw(chevron)),
-				app.Button().Type("button").Class("icon-btn theme").
+				elem("button").Attr("type", "button").Class("icon-btn theme").
 					DataSet("do", "theme").
 					Aria("label", "Theme: "+s.theme).
 					Body(app.Raw(themes[s.theme])),
 			),
-			app.Section().Aria("label", "Connection").Body(
+			elem("section").Aria("label", "Connection").Body(
 				app.Raw(s.strip),
 				app.Raw(s.notice),
 				s.updateBanner(),
 			),
-			app.Main().ID("main").TabIndex(-1).Body(app.Raw(s.main)),
-			app.Nav().Class("tabs").Aria("label", "Pages").Body(s.links(true)...),
+			elem("main").ID("main").TabIndex(-1).Body(app.Raw(s.main)),
+			app.Raw(s.foot),
+			elem("nav").Class("tabs").Aria("label", "Pages").Body(s.links(true)...),
 			app.Raw(`<div id="say" class="sr" role="status" aria-live="polite"></div>`),
 			app.Div().ID("continuity").Class(popClass(s.open)).
 				Role("dialog").
@@ -67,7 +71,7 @@ func (s *Page) Render() app.UI {
 				Body(
 					app.Raw(s.continuity),
 					app.Raw(`<div class="acts"><button class="btn" type="button" data-do="copy-continuity">Copy as text</button>`+
-						`<button class="btn" type="button" data-do="retry">Reconnect</button><kbd>Esc</kbd></div>`),
+						`<button class="btn" type="button" data-do="retry">Reconnect</button><a class="btn" href="`+accessPath+`">Open streams</a><kbd>Esc</kbd></div>`),
 				),
 			app.If(s.picture != "", func() app.UI { return app.Raw(s.picture) }),
 		)
@@ -83,7 +87,7 @@ func popClass(open bool) string {
 func (s *Page) links(icons bool) []app.UI {
 	var list []app.UI
 	for _, pl := range places {
-		a := app.A().Href(pl.path)
+		a := elem("a").Attr("href", pl.path)
 		here := s.path == pl.path || pl.path != "/" && strings.HasPrefix(s.path, pl.path+"/")
 		if pl.path == "/" {
 			here = here || strings.HasPrefix(s.path, "/servers/")
@@ -113,11 +117,11 @@ func (s *Page) updateBanner() app.UI {
 	return app.Div().ID("update").Class("banner").Body(
 		app.Raw(arrow),
 		app.Div().Class("say").Body(
-			app.B().Text(title),
+			elem("b").Text(title),
 			app.Text(" You run "+yours+". Restarting takes about 1 s and keeps your place."),
 		),
-		app.Button().Type("button").Class("btn").DataSet("do", "later").Text("Later"),
-		app.Button().Type("button").Class("btn main").DataSet("do", "restart").Text("Restart"),
+		elem("button").Attr("type", "button").Class("btn").DataSet("do", "later").Text("Later"),
+		elem("button").Attr("type", "button").Class("btn main").DataSet("do", "restart").Text("Restart"),
 	)
 }
 

@@ -3,7 +3,6 @@ package ui
 import (
 	"time"
 
-	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
@@ -14,17 +13,17 @@ const sayEvery = 5 * time.Second
 // nothing else. What changes while it must be silent is said in one sentence after.
 type announcer struct {
 	begun   bool
-	phase   feed.Phase
+	word    string // of the link
 	states  map[string]model.State
 	shape   uint64
 	at      time.Time // of the last sentence
 	changed []string  // servers whose state differs from what was said, in the order they changed
-	link    bool      // the link's phase does
+	link    bool      // the link's word does
 }
 
 // sentence returns what is to be said now, or "".
 func (a *announcer) sentence(m *model.Model, now time.Time) string {
-	if !a.begun || m.Shape != a.shape || m.Link.Phase != a.phase {
+	if !a.begun || m.Shape != a.shape || linkWord(&m.Link) != a.word {
 		a.look(m)
 	}
 	if len(a.changed) == 0 && !a.link || now.Sub(a.at) < sayEvery {
@@ -33,8 +32,16 @@ func (a *announcer) sentence(m *model.Model, now time.Time) string {
 	a.at = now
 	var b []byte
 	if a.link {
-		b = add(b, LinkWord(m.Link.Phase))
-		b = append(b, '.')
+		switch l := &m.Link; {
+		case sessionOver(l):
+			b = add(b, linkWord(l))
+			b = add(b, ". Sign in to go on.")
+		case l.Phase.Fresh() && !l.Away.IsZero():
+			b = add(b, "The hub cannot reach its record.")
+		default:
+			b = add(b, linkWord(l))
+			b = append(b, '.')
+		}
 	}
 	if n := len(a.changed); n == 1 {
 		if s := m.Server(a.changed[0]); s != nil {
@@ -72,10 +79,11 @@ func spaced(b []byte) []byte {
 func (a *announcer) look(m *model.Model) {
 	first := !a.begun
 	a.begun = true
-	if m.Link.Phase != a.phase && !first {
+	word := linkWord(&m.Link)
+	if word != a.word && !first {
 		a.link = true
 	}
-	a.phase, a.shape = m.Link.Phase, m.Shape
+	a.word, a.shape = word, m.Shape
 	states := make(map[string]model.State, len(a.states))
 	for _, s := range m.Servers() {
 		states[s.ID] = s.Status.State

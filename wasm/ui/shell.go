@@ -42,7 +42,7 @@ type Page struct {
 	detach  func()
 	ctx     app.Context // zero until mounted
 
-	brand, pillIn, strip, notice, main, continuity, picture string // markup as first made, constant from then on
+	brand, pillIn, strip, notice, main, foot, continuity, picture string // markup as first made, constant from then on
 
 	pen                     pen
 	mark, pill, thread, pop slot
@@ -95,13 +95,20 @@ func (s *Page) OnMount(ctx app.Context) {
 	s.detach = s.src.Attach(s.Paint)
 }
 
-// recall asks for the last minutes of what the screen shows.
+// recall asks for the last minutes of what the screen shows, and for what only asking brings.
 func (s *Page) recall() {
 	id := ""
-	if v, ok := s.screen.(*server); ok {
+	var ask model.Question
+	switch v := s.screen.(type) {
+	case *server:
 		id = v.id
+	case *access:
+		ask = model.AskSessions | model.AskCluster
+	case *cluster:
+		ask = model.AskCluster
 	}
 	s.src.Recall(id)
+	s.src.Ask(ask)
 }
 
 // OnDismount ends it.
@@ -187,8 +194,13 @@ func screenOf(path string) screen {
 	if id, ok := strings.CutPrefix(path, "/servers/"); ok && id != "" {
 		return newServer(unescapePath(id))
 	}
-	if path == logPath {
+	switch path {
+	case logPath:
 		return newLog()
+	case accessPath:
+		return new(access)
+	case clusterPath:
+		return new(cluster)
 	}
 	if typ, ok := strings.CutPrefix(path, "/events"); ok {
 		return newEvents(unescapePath(strings.TrimPrefix(typ, "/")))
@@ -212,6 +224,7 @@ func (s *Page) makeShell(m *model.Model, now time.Time) {
 	s.pillIn = part(func(q *pen) { s.drawPill(q, m, now) })
 	s.strip = part(func(q *pen) { s.drawThread(q, m, now) })
 	s.notice = part(func(q *pen) { s.banner.draw(q, m, now) })
+	s.foot = string(appendFoot(nil, m.Me, now))
 	s.continuity = part(func(q *pen) { s.drawContinuity(q, m, now) })
 }
 
@@ -254,7 +267,7 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 
 func (s *Page) drawMark(p *pen, m *model.Model) {
 	p.open(&s.mark, "span", "", "", "mark")
-	p.b = AppendMark(p.b, m.Link.Phase, 26)
+	p.b = AppendMark(p.b, shownPhase(&m.Link), 26)
 	p.shut(&s.mark, "span")
 }
 
@@ -266,7 +279,7 @@ func (s *Page) drawPill(p *pen, m *model.Model, now time.Time) {
 
 func (s *Page) drawThread(p *pen, m *model.Model, now time.Time) {
 	// Once a second, and at once when the link changes: the thread moves by a pixel in two seconds.
-	second := now.Unix()<<8 + int64(m.Link.Phase)
+	second := now.Unix()<<8 + int64(shownPhase(&m.Link))
 	if !p.making() && second == s.threadSecond {
 		return
 	}

@@ -21,6 +21,10 @@ type Source interface {
 	Recall(server string)
 	// ReadLog has lines read from the record and put where they belong; paint may call it too. It returns at once.
 	ReadLog(w model.Wish)
+	// Ask says which answers of the server the page shows: they come into the Model, and are kept up to date until the next Ask.
+	Ask(what model.Question)
+	// EndSession ends one of the reader's open streams; the Model says what becomes of it.
+	EndSession(id string)
 	// Repaint has the next frame painted though nothing came: the reader has asked for something.
 	Repaint()
 	// Retry ends waiting for the next try of the connection, or the connection there is, and opens a new one now.

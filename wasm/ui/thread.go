@@ -43,6 +43,13 @@ func appendThreadLine(b []byte, m *model.Model, now time.Time) []byte {
 		b = add(b, plural(n, " event", " events"))
 		b = add(b, `</span> skipped</span>`)
 	}
+	if sessionOver(l) {
+		b = add(b, `<span class="over">`)
+		b = add(b, linkWord(l))
+		b = add(b, ` <b>`)
+		b = AppendWhen(b, overAt(l), now)
+		b = add(b, `</b></span>`)
+	}
 	b = add(b, `<div class="line">`)
 	b = appendThread(b, m, now)
 	b = add(b, `</div><span class="clock">now <b>`)
@@ -102,7 +109,7 @@ func appendThread(b []byte, m *model.Model, now time.Time) []byte {
 	}
 	for _, br := range l.Breaks {
 		switch {
-		case br.To.IsZero() || br.Lost:
+		case (br.To.IsZero() && !br.Polled) || br.Lost:
 			piece("broken", br.From, br.To)
 		default:
 			piece("away", br.From, br.To)
@@ -123,6 +130,6 @@ func appendThread(b []byte, m *model.Model, now time.Time) []byte {
 		b = add(b, `</span>`)
 	}
 	b = add(b, `<span class="at `)
-	b = add(b, LinkClass(l.Phase))
+	b = add(b, LinkClass(shownPhase(l)))
 	return add(b, `" style="left:100%"></span></span>`)
 }

@@ -19,7 +19,7 @@ func ServerPath(id string) string { return "/servers/" + url.PathEscape(id) }
 // included: it is dated, and a lamp that shines is evidence. Trouble that was told over a fresh link stays lit, however
 // silent the server is now: silence is what is to be expected of it.
 func aged(m *model.Model, s *model.Server, now time.Time) bool {
-	if !m.Link.Phase.Fresh() {
+	if !lit(&m.Link) {
 		return true
 	}
 	return !s.Status.State.Trouble() && m.Aged(s, now)

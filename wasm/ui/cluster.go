@@ -1,0 +1,99 @@
+package ui
+
+import (
+	"time"
+
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
+// cluster is the page of the instances that share the record.
+type cluster struct{ list slot }
+
+func (v *cluster) title() string { return "Cluster" }
+
+func (v *cluster) draw(p *pen, m *model.Model, now time.Time) {
+	p.raw(`<div class="access"><h1>Cluster</h1>`)
+	p.open(&v.list, "div", "", "", "instances")
+	p.b = appendInstances(p.b, &m.Cluster, now)
+	p.shut(&v.list, "div")
+	p.raw(`</div>`)
+}
+
+// appendInstances appends who shares the record, those that are gone last.
+func appendInstances(b []byte, c *model.Cluster, now time.Time) []byte {
+	b = add(b, `<section class="panel" aria-labelledby="instances-are"><div class="ph"><h2 id="instances-are">Instances</h2><small>`)
+	b = appendAsked(b, &c.Asked, now)
+	if len(c.Instances) > 0 {
+		b = AppendCount(b, int64(len(c.Instances)))
+		if c.Record == "shared" {
+			b = add(b, " share one record")
+		} else {
+			b = add(b, ", with a record of its own")
+		}
+	}
+	b = add(b, `</small></div>`)
+	if len(c.Instances) == 0 {
+		return add(b, `</section>`)
+	}
+	b = add(b, `<table class="inst"><thead><tr><th>Instance</th><th>State</th><th class="n">Streams</th><th class="n">Events/s</th><th class="n">Behind</th><th class="wide">Version</th><th class="wide">Since</th></tr></thead><tbody>`)
+	for i := range c.Instances {
+		b = appendInstance(b, &c.Instances[i], now)
+	}
+	return add(b, `</tbody></table></section>`)
+}
+
+// instanceStates are how instances are shown. Who is gone without a word is in trouble, unlike who said so.
+var instanceStates = map[string]struct {
+	lamp model.State
+	word string
+}{
+	"up": {model.Online, "Up"}, "draining": {model.Starting, "Draining"}, "ended": {model.Stopped, "Ended"}, "gone": {model.Offline, "Gone"},
+}
+
+func appendInstance(b []byte, i *model.Instance, now time.Time) []byte {
+	state, ok := instanceStates[i.State]
+	if !ok {
+		state.lamp, state.word = model.Unknown, i.State
+	}
+	b = add(b, `<tr><td>`)
+	b = AppendText(b, i.ID)
+	if i.Self {
+		b = add(b, ` <i>answers</i>`)
+	}
+	if i.Address != "" {
+		b = add(b, `<i class="wide"> `)
+		b = AppendText(b, i.Address)
+		b = add(b, `</i>`)
+	}
+	b = add(b, `</td><td><span class="lamp-word">`)
+	b = AppendLamp(b, state.lamp, 16, false)
+	b = add(b, `<b class="`)
+	b = add(b, StateClass(state.lamp, false))
+	b = add(b, `">`)
+	b = AppendText(b, state.word)
+	b = add(b, `</b>`)
+	if !i.Gone.IsZero() {
+		b = add(b, ` since `)
+		b = AppendWhen(b, i.Gone, now)
+	}
+	b = add(b, `</span></td>`)
+	number := func(there bool, f func()) {
+		b = add(b, `<td class="n q">`)
+		if there {
+			b = add(b, `<b>`)
+			f()
+			b = add(b, `</b>`)
+		} else {
+			b = add(b, missing)
+		}
+		b = add(b, `</td>`)
+	}
+	number(i.Streams != nil, func() { b = AppendCount(b, int64(*i.Streams)) })
+	number(i.Events != nil, func() { b, _ = AppendNumber(b, *i.Events, PerSecond) })
+	number(i.Lag != nil, func() { b = AppendCount(b, int64(*i.Lag)) })
+	b = add(b, `<td class="wide">`)
+	b = AppendText(b, i.Version)
+	b = add(b, `</td><td class="wide">`)
+	b = AppendWhen(b, i.Since, now)
+	return add(b, `</td></tr>`)
+}
