@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"container/list"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ func (c *chunk) set(b []byte) {
 // A feed is the recent wire bytes of one filter, shared by all its cursors.
 type feed struct {
 	filter event.Filter
+	key    string        // by which its life knows it
 	every  time.Duration // above zero: of the samples of each such interval the newest of each server and type is enough
 	// base: every event after this place, up to the life's place, that passes the filter is in the chunks kept. It rises.
 	base    atomic.Uint64
@@ -65,6 +67,7 @@ type feed struct {
 	dirty  bool     // written since the last publish
 	refs   int      // cursors
 	idle   time.Time
+	rests  *list.Element // of life.resting: it has no cursor; nil: it has some
 }
 
 // wake is closed to wake everybody who waits for it. One channel serves all cursors of a feed.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type Options struct {
 	// MaxServers is how many servers the picture remembers: 10,000. Beyond it the one longest silent is forgotten there; the
 	// record still has its events.
 	MaxServers int
-	// Linger is how long a feed without cursors is kept for those who come back: a minute.
+	// Linger is how long a feed without cursors is kept for those who come back: a minute, or less where there are too many of them.
 	Linger time.Duration
 	// Readers is how many cursors may read the record at the same time; the others wait for their turn: 4.
 	Readers int
@@ -114,6 +115,8 @@ type life struct {
 	feeds map[string]*feed   // by Filter.Key
 	named map[string][]*feed // by server, those whose filter names its servers
 	wide  []*feed            // the others
+	// resting are the feeds that have no cursor, the one that has had none for longest first.
+	resting list.List
 }
 
 func (l *life) id(seq uint64) event.ID {

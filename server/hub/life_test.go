@@ -138,6 +138,44 @@ func TestTheLogBeginsAnewUnderOneWhoCatchesUp(t *testing.T) {
 	}
 }
 
+// One reader who comes with another filter each time leaves few feeds behind, and none of those that others read or have just left.
+func TestFeedsWithoutCursorsDoNotPileUp(t *testing.T) {
+	log := newMemLog()
+	h := start(t, log, Options{Linger: time.Hour})
+	feeds := func() int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if n, m := len(h.life.feeds), len(h.life.wide)+len(h.life.named); n != m {
+			t.Errorf("%d feeds, but %d routes", n, m)
+		}
+		return len(h.life.feeds)
+	}
+	reads := subscribe(t, h, filter(t, "a*", ""), event.ID{})
+	for i := range 10 * maxResting {
+		servers := fmt.Sprintf("b%d*", i)
+		if i%2 == 0 {
+			servers = fmt.Sprintf("b%d", i)
+		}
+		c, err := h.Subscribe(t.Context(), filter(t, servers, ""), event.ID{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	if n := feeds(); n != maxResting+1 {
+		t.Errorf("%d feeds are kept, want the one that is read and %d", n, maxResting)
+	}
+	last := subscribe(t, h, filter(t, fmt.Sprintf("b%d*", 10*maxResting-1), ""), event.ID{})
+	newest := put(t, log, ev("a1", "server:online", 0), ev(fmt.Sprintf("b%dx", 10*maxResting-1), "server:online", 1))
+	reads.until(newest)
+	last.until(newest)
+	reads.want(log.all(filter(t, "a*", ""), 0))
+	last.want(log.all(filter(t, "b*", ""), 0))
+	if n := feeds(); n != maxResting+1 {
+		t.Errorf("%d feeds after one is read again, want %d", n, maxResting+1)
+	}
+}
+
 func TestFeedsWithoutCursorsLingerAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog()

@@ -166,6 +166,7 @@ func (h *Hub) feedFor(f event.Filter, every time.Duration) (*life, *feed, error)
 		upto = max(last, l.picture.forgot, l.hole)
 	}
 	fd = newFeed(f, upto, last)
+	fd.key = key
 	if fd.every = every; every > 0 {
 		fd.pacing = newPacing(max(every, h.o.Window), true)
 	} else if h.o.Window > 0 {
@@ -194,21 +195,54 @@ func (h *Hub) feed(key string) (*life, *feed, error) {
 	}
 	fd := l.feeds[key]
 	if fd != nil {
-		fd.refs++
+		if fd.refs++; fd.rests != nil {
+			l.resting.Remove(fd.rests)
+			fd.rests = nil
+		}
 	}
 	return l, fd, nil
 }
 
-// release gives back a reference.
+// maxResting is how many feeds without cursors are kept beside as many as have some. Each costs work for every event, so one reader who
+// comes with another filter each time must not be able to pile them up.
+const maxResting = 256
+
+// release gives back a reference. A feed that loses its last one stays for those who come back, unless too many do.
 func (h *Hub) release(f *feed) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if f.refs--; f.refs == 0 {
-		f.idle = time.Now()
+	if f.refs--; f.refs > 0 {
+		return
+	}
+	f.idle = time.Now()
+	l := h.life
+	if l == nil || l.feeds[f.key] != f { // of a life that is over
+		return
+	}
+	f.rests = l.resting.PushBack(f)
+	for l.resting.Len() > maxResting && 2*l.resting.Len() > len(l.feeds) {
+		l.forget(l.resting.Front().Value.(*feed))
 	}
 }
 
-// sweep forgets feeds that have had no cursor for Linger, and trims those that keep more than their share, until ctx ends.
+// forget takes out a feed that has no cursor. Hub.mu is held.
+func (l *life) forget(f *feed) {
+	l.resting.Remove(f.rests)
+	f.rests = nil
+	delete(l.feeds, f.key)
+	named := f.filter.Exact()
+	for _, server := range named {
+		l.named[server] = without(l.named[server], f)
+		if len(l.named[server]) == 0 {
+			delete(l.named, server)
+		}
+	}
+	if named == nil {
+		l.wide = without(l.wide, f)
+	}
+}
+
+// sweep forgets feeds that have had no cursor for Linger, where they have not had to make room before, and trims those that keep more than their share, until ctx ends.
 func (h *Hub) sweep(ctx context.Context) {
 	tick := time.NewTicker(max(h.o.Linger/2, time.Millisecond))
 	defer tick.Stop()
@@ -231,22 +265,12 @@ func (h *Hub) sweepOnce(now time.Time) {
 		return
 	}
 	limit := h.feedLimit(l)
-	for key, f := range l.feeds {
+	for _, f := range l.feeds {
 		if f.refs > 0 || now.Sub(f.idle) < h.o.Linger {
 			f.evict(limit)
 			continue
 		}
-		delete(l.feeds, key)
-		named := f.filter.Exact()
-		for _, server := range named {
-			l.named[server] = without(l.named[server], f)
-			if len(l.named[server]) == 0 {
-				delete(l.named, server)
-			}
-		}
-		if named == nil {
-			l.wide = without(l.wide, f)
-		}
+		l.forget(f)
 	}
 }
 

@@ -58,6 +58,10 @@ func (s *Server) publish() handler {
 		if err := s.mayPublish(r, len(events)); err != nil {
 			return err
 		}
+		if err := s.guard.Still(grantOf(r)); err != nil { // the body may have taken its time
+			s.audit.refused(r, err)
+			return err
+		}
 		receipts := []journal.Receipt{}
 		if len(events) > 0 {
 			if receipts, err = s.publisher.Append(r.Context(), events); err != nil {

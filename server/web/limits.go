@@ -19,6 +19,7 @@ const (
 	maxAddress = 32 << 10 // bytes of the path and query: two lists of a hundred patterns, and a token
 	maxHeaders = 32 << 10 // bytes of all headers
 	maxAgent   = 512      // what is looked at of a User-Agent
+	maxAccept  = 1 << 10  // what is looked at of an Accept: more only costs time, and nobody was asked for a token yet
 	// maxEvent bounds one event as it arrives: its data, and room for what stands beside that.
 	maxEvent = event.MaxData + 16<<10
 )
@@ -66,8 +67,10 @@ func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 func (s *Server) openStream(r *http.Request, ask *stream.Request) (done func(), err error) {
 	v := visitOf(r)
 	owner := limit.Owner{User: v.grant.User, Addr: v.addr, Agent: cut(r.UserAgent(), maxAgent), Filter: filterText(ask.Filter)}
+	var to *right
 	if !s.guard.Open() {
-		owner.Right = &right{v.grant, v.by, browserOf(r)}
+		to = &right{v.grant, v.by, browserOf(r)}
+		owner.Right = to
 		ask.Until = v.grant.Expires
 	}
 	ask.Restricted, ask.See = veiled(r), v.grant.See
@@ -80,7 +83,7 @@ func (s *Server) openStream(r *http.Request, ask *stream.Request) (done func(), 
 			return nil, p
 		}
 		ask.Poll, ask.Who = over.Event(), owner
-		ask.Ended = func(stream.Reason) { done() } // a detached answer goes on when its handler has returned
+		s.openPoll(ask, to, done)
 		return func() {}, nil
 	}
 	if err != nil {
@@ -127,9 +130,8 @@ func browserOf(r *http.Request) uint64 {
 // endOf ends the streams that the session of this browser has opened.
 func (s *Server) endOf(r *http.Request) int {
 	token, browser := grantOf(r).TokenID, browserOf(r)
-	return s.registry.EndWhere(func(o limit.Owner) (event.Closing, bool) {
-		to, ok := o.Right.(*right)
+	return s.endRights(func(to *right) (event.Closing, bool) {
 		return event.Closing{Reason: event.ClosingEnded, Message: "You signed out."},
-			ok && to.by == byCookie && to.browser == browser && to.grant.TokenID == token
+			to.by == byCookie && to.browser == browser && to.grant.TokenID == token
 	})
 }

@@ -86,9 +86,7 @@ func (s *Server) ticket() handler {
 		}
 		code, expires, err := s.guard.NewTicket(r.Context(), want.For, v.token, v.grant)
 		if errors.Is(err, auth.ErrFull) {
-			p := fail(http.StatusTooManyRequests, "Too many tickets wait to be used: use some of them, or wait until they are over.").code("tickets")
-			p.retryAfter = 30
-			return p
+			return tooManyTickets()
 		}
 		if err != nil {
 			return err
@@ -100,6 +98,12 @@ func (s *Server) ticket() handler {
 		}
 		return writeJSON(w, http.StatusCreated, out)
 	}
+}
+
+func tooManyTickets() error {
+	p := fail(http.StatusTooManyRequests, "Too many tickets wait to be used: use some of them, or wait until they are over.").code("tickets")
+	p.retryAfter = 30
+	return p
 }
 
 // maxAsk bounds the body of a request that is not for publishing.

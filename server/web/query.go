@@ -117,7 +117,7 @@ func rateOf(q url.Values) (every time.Duration, err error) {
 // negotiate returns the one of the offered media types that the Accept headers like best: by quality, then by how exactly
 // they name it, then in the order of offers. Without an Accept header that is the first; "" when none will do.
 func negotiate(accept []string, offers ...string) string {
-	header := strings.TrimSpace(strings.Join(accept, ","))
+	header := strings.TrimSpace(cut(strings.Join(accept, ","), maxAccept))
 	if header == "" {
 		return offers[0]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -18,13 +19,14 @@ const maxSessions = 1000
 
 // session is one open stream in a list.
 type session struct {
-	ID       string    `json:"id"`
-	User     string    `json:"user,omitempty"` // missing where nobody is asked who he is
-	Address  string    `json:"address,omitempty"`
-	Agent    string    `json:"agent,omitempty"` // what the program calls itself
-	Since    time.Time `json:"since"`
-	Filter   string    `json:"filter,omitempty"` // what it asked for: "servers=web-*&types=metrics:*"; missing: everything
-	Detached bool      `json:"detached"`         // costs no goroutine
+	ID      string    `json:"id"`
+	User    string    `json:"user,omitempty"` // missing where nobody is asked who he is
+	Address string    `json:"address,omitempty"`
+	Agent   string    `json:"agent,omitempty"` // what the program calls itself
+	Since   time.Time `json:"since"`
+	// Filter is what it asked for, as far as who asks for the list may see it: "servers=web-*&types=metrics:*"; missing: everything.
+	Filter   string `json:"filter,omitempty"`
+	Detached bool   `json:"detached"` // costs no goroutine
 }
 
 // right is what a stream's right to read rests on; limit.Owner.Right.
@@ -81,9 +83,10 @@ func (s *Server) listSessions() handler {
 			list = s.registry.List(user)
 			list = list[:min(len(list), maxSessions)]
 		}
+		see := grantOf(r).See
 		out := answer{Sessions: make([]session, len(list)), Max: s.registry.Limits().User}
 		for i, l := range list {
-			out.Sessions[i] = session{l.ID, l.User, addrText(l.Addr), l.Agent, l.Since.UTC().Truncate(time.Millisecond), l.Filter, l.Detached}
+			out.Sessions[i] = session{l.ID, l.User, addrText(l.Addr), l.Agent, l.Since.UTC().Truncate(time.Millisecond), visible(l.Filter, see), l.Detached}
 		}
 		return writeJSON(w, http.StatusOK, out)
 	}
@@ -176,17 +179,45 @@ func (s *Server) revoke() handler {
 
 // recheck ends all open streams whose right to read has been taken away, and returns how many. s.checking is held.
 func (s *Server) recheck() int {
-	return s.registry.EndWhere(func(o limit.Owner) (event.Closing, bool) {
-		to, ok := o.Right.(*right)
-		if !ok {
-			return event.Closing{}, false
-		}
+	return s.endRights(func(to *right) (event.Closing, bool) {
 		err := s.guard.Still(to.grant)
 		if err == nil {
 			return event.Closing{}, false
 		}
 		return closingOf(err), true
 	})
+}
+
+// endRights ends all streams, and answers to those who poll, for whose right the test returns true, with what it returns. It returns how
+// many streams.
+func (s *Server) endRights(test func(*right) (event.Closing, bool)) int {
+	s.polls.endWhere(test)
+	return s.registry.EndWhere(func(o limit.Owner) (event.Closing, bool) {
+		to, ok := o.Right.(*right)
+		if !ok {
+			return event.Closing{}, false
+		}
+		return test(to)
+	})
+}
+
+// visible returns of what a stream shows as much as may be seen by who asks: one user's tokens may differ. Text is filterText's.
+func visible(text string, see event.Filter) string {
+	if see.IsZero() || text == "" {
+		return text
+	}
+	servers, types, _ := strings.Cut(text, "&types=")
+	if only, ok := strings.CutPrefix(servers, "types="); ok {
+		servers, types = "", only
+	}
+	f, err := event.ParseFilter(strings.TrimPrefix(servers, "servers="), types)
+	if err != nil { // it was cut
+		return filterText(see)
+	}
+	if f, err = f.And(see); err != nil {
+		return filterText(see)
+	}
+	return filterText(f)
 }
 
 // keepChecking calls recheck whenever revocations or keys change, until ctx ends.

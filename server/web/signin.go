@@ -186,10 +186,13 @@ func (s *Server) readers(next http.Handler) http.Handler {
 		here := r.URL.RequestURI()
 		if err == nil {
 			if v.taken { // the page looks the same in an open server, where the address may have one too
+				w.Header().Set("Cache-Control", "no-store")
 				if v.by == byURL && !s.guard.Open() {
+					if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+						return s.confirm(w, r, here)
+					}
 					s.begin(w, r, v.token, v.grant)
 				}
-				w.Header().Set("Cache-Control", "no-store")
 				http.Redirect(w, r, here, http.StatusSeeOther)
 				return nil
 			}
@@ -223,6 +226,21 @@ func (s *Server) readers(next http.Handler) http.Handler {
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil
 	})
+}
+
+// confirm asks whether to sign in with the token of an address: a link on a page of another site may have been put there to have its
+// reader work as somebody else, without his noticing.
+func (s *Server) confirm(w http.ResponseWriter, r *http.Request, next string) error {
+	v := visitOf(r)
+	code, _, err := s.guard.NewTicket(r.Context(), auth.SignIn, v.token, v.grant)
+	if errors.Is(err, auth.ErrFull) {
+		return tooManyTickets()
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/signin?"+url.Values{"code": {code}, "next": {next}}.Encode(), http.StatusSeeOther)
+	return nil
 }
 
 // readForm reads a small form of ours.

@@ -236,3 +236,18 @@ func TestOpenServer(t *testing.T) {
 		t.Errorf("revoking: got %d %s", a.status, a.body)
 	}
 }
+
+// A link on a page of another site signs nobody in as somebody else without asking.
+func TestSignInFromAnotherSite(t *testing.T) {
+	g := openGuarded(t, nil)
+	for _, site := range []string{"cross-site", "same-site"} {
+		a := g.once(t, "GET", "/events?x=1&auth="+url.QueryEscape(token("mallory", nil)), "", "Sec-Fetch-Site", site)
+		to, err := url.Parse(a.header.Get("Location"))
+		if err != nil || a.status != 303 || to.Path != "/signin" || to.Query().Get("next") != "/events?x=1" || len(a.header["Set-Cookie"]) > 0 {
+			t.Fatalf("%s: got %d %v, want to be asked first", site, a.status, a.header)
+		}
+		if a = g.once(t, "GET", to.RequestURI(), ""); a.status != 200 || !strings.Contains(a.body, "mallory") {
+			t.Errorf("%s: got %d %s", site, a.status, a.body)
+		}
+	}
+}

@@ -127,6 +127,7 @@ type Server struct {
 	access      Access
 	proxies     proxies
 	registry    *limit.Registry
+	polls       polls
 	rates       *limit.Rates
 	audit       *audit
 	maxBody     int

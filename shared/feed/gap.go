@@ -16,8 +16,11 @@ const maxSpared = 4096
 
 // gapped takes a stream:gap, and reports whether it is held back.
 func (f *follower) gapped(e event.Event) bool {
-	f.settle() // where one stretch begins the one before is past
 	p, _ := event.StreamGap.Decode(e.Data)
+	if late(p) {
+		return false
+	}
+	f.settle() // where one stretch begins the one before is past
 	if p.Reason == "slow" && f.seq.ahead(p.To) {
 		e.Data = bytes.Clone(e.Data)
 		f.spared, f.until = &e, p.To
@@ -51,12 +54,11 @@ func (f *follower) giveUp() bool {
 // forget drops what is held back or waits: the next connection sends it again.
 func (c *Client) forget() { c.account.Repeated += uint64(c.seq.Forget()) }
 
-// gap enters what the server says is missing. What a slow link was spared is known and can be read; what was trimmed is gone; what the
-// server can't reach at present is only late.
+// late reports that nothing is missing: the server can't reach its record at present, or can again.
+func late(p event.Gap) bool { return p.Reason == event.GapPending || p.Reason == event.GapSettled }
+
+// gap enters what the server says is missing. What a slow link was spared is known and can be read; what was trimmed is gone.
 func (f *follower) gap(p event.Gap) {
-	if p.Reason == event.GapPending || p.Reason == event.GapSettled {
-		return
-	}
 	if p.Reason == "slow" {
 		f.account.Skipped += uint64(max(p.Count, 1))
 		return

@@ -13,6 +13,10 @@ func slow(from, to string, n int64) string {
 	return control(event.StreamGap, "", event.Gap{Reason: "slow", From: id(from), To: id(to), Count: n})
 }
 
+func away(reason string) string {
+	return control(event.StreamGap, "", event.Gap{Reason: reason, From: id("a.6")})
+}
+
 // What a slow link was spared is said when that stretch is past. When the connection is lost within it, all of it comes, and
 // nothing has been skipped.
 func TestSkippedIsSaidWhenItIsPast(t *testing.T) {
@@ -30,6 +34,8 @@ func TestSkippedIsSaidWhenItIsPast(t *testing.T) {
 		{"past by a heartbeat", []string{beatAt("a.15"), beatAt("a.20")}, nil, "sync a.6 heartbeat heartbeat gap a.12 a.18 heartbeat", "a.20", 12, 0},
 		{"past by the next stretch", []string{slow("a.20", "a.30", 9), ev("a.30"), ev("a.31")}, nil,
 			"sync a.6 heartbeat gap a.12 a.18 gap a.30 a.31", "a.31", 21, 0},
+		{"the record away meanwhile", []string{away("pending"), ev("a.19"), away("settled"), ev("a.21")}, nil,
+			"sync a.6 heartbeat gap gap gap a.12 a.18 a.19 a.21", "a.21", 12, 0},
 		{"cut short", nil, []string{syncAs("resumed", "a.14"), ev("a.7"), ev("a.12"), ev("a.14"), beatAt("a.14"), ev("a.18")},
 			"sync a.6 heartbeat sync a.7 a.12 a.14 heartbeat a.18", "a.6", 0, 2},
 		{"cut short, and spared again", nil, []string{syncAs("resumed", "a.7"), ev("a.7"), beatAt("a.7"), slow("a.7", "a.20", 11), ev("a.12"), ev("a.18"), ev("a.21")},
