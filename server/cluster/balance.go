@@ -15,16 +15,17 @@ const (
 	calm = 5 * time.Minute
 )
 
+// meanOf is how many streams an instance has on average.
+func meanOf(mine int, others []int) float64 {
+	for _, n := range others {
+		mine += n
+	}
+	return float64(mine) / float64(len(others)+1)
+}
+
 // surplus is how many streams an instance has above the mean, if that is clearly more.
 func surplus(mine int, others []int) int {
-	if len(others) == 0 {
-		return 0
-	}
-	sum := mine
-	for _, n := range others {
-		sum += n
-	}
-	mean := float64(sum) / float64(len(others)+1)
+	mean := meanOf(mine, others)
 	if float64(mine) <= surplusFactor*mean || float64(mine) <= mean+surplusLeast {
 		return 0
 	}
@@ -37,9 +38,10 @@ type balancer struct {
 	quiet time.Time // nothing before
 }
 
-// step is called once a second, and returns how many to let go now. Unless ok, nobody knows what the others have.
+// step is called once a second, and returns how many to let go now. Unless ok, nobody knows what the others have. Where they turn out to have
+// more than it seemed, or have gone, the rest stays.
 func (b *balancer) step(now time.Time, mine int, others []int, ok bool) int {
-	if !ok {
+	if !ok || len(others) == 0 {
 		b.left = 0
 		return 0
 	}
@@ -50,6 +52,10 @@ func (b *balancer) step(now time.Time, mine int, others []int, ok bool) int {
 		if b.left = surplus(mine, others); b.left == 0 {
 			return 0
 		}
+	}
+	if b.left = min(b.left, int(float64(mine)-meanOf(mine, others))); b.left <= 0 {
+		b.left, b.quiet = 0, now.Add(calm)
+		return 0
 	}
 	n := min(b.left, max(1, int(math.Ceil(pace*float64(mine)))))
 	if b.left -= n; b.left == 0 {

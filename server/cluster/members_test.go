@@ -156,3 +156,21 @@ func TestBalance(t *testing.T) {
 		t.Error("let some go without knowing what others have")
 	}
 }
+
+// Whoever goes while the surplus is let go takes nobody's streams along, and who has fewer than it seemed gets no more.
+func TestBalanceHeedsTheOthers(t *testing.T) {
+	now := time.Unix(0, 0)
+	var b balancer
+	if b.step(now, 300, []int{0, 0}, true) == 0 {
+		t.Fatal("nothing was let go")
+	}
+	if n := b.step(now, 294, nil, true); n != 0 {
+		t.Errorf("let %d go with nobody to take them", n)
+	}
+	if b.step(now, 294, []int{0, 0}, true) == 0 {
+		t.Error("that was no reason to stop for long")
+	}
+	if n := b.step(now, 294, []int{290, 300}, true); n != 0 {
+		t.Errorf("let %d go to those who have as many", n)
+	}
+}
