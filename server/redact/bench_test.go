@@ -54,6 +54,7 @@ func TestNoAllocations(t *testing.T) {
 var costly = []string{
 	"password=", "password:\"", "token: ", "a://b:c", "://", "eyJ", "eyJ.", "-eyJ", "-AIza", "glpat-", "-----BEGIN ", "-----BEGIN RSA PRIVATE KEY-----",
 	"4111 ", "4111-", "1", "Bearer ", "basic ", "AKIAQWERTYUIOPASDFGH ", "a:b@tcp(", ":", "=", "[redacted: ", "\\\"", "{\\\"token\\\":\\\"", "cookie: a=", "--token ", "x=&token=", "Authorization: Digest a=",
+	"%3D", "token%3D", "%3A%2F%2Fa%3A", "password%3A%22", "password=&quot;", "<token>", "<a ", ">", "password '", "identified by '", "curl -u ", "-u ", "-pa ", "echo a | ", "echo ", "LS0tLS1CRUdJTi", "Private-Lines: 1\n", "name: token value: ", "value=", "a.atlasv1.", "0123456789abcdef-us1", "12345678:AA", "aQ~", "jdbc:oracle:thin:a/b@", "x = '", "arn::secret:", "mnemonic: abc ", "machine login password ", "_authToken ", "SK0", "\\u0022token\\u0022:",
 }
 
 func BenchmarkCostly(b *testing.B) {

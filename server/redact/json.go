@@ -179,7 +179,7 @@ func (r *Redactor) spares(v verdict, text []byte) bool {
 	if n := r.markAt(text); n == len(text) {
 		return true
 	}
-	if v.how == timid && !looksLong(text) || isPlaceholder(text) {
+	if v.how == timid && !looksTimid(v, text, true) || isPlaceholder(text) {
 		return true
 	}
 	switch v.kind {

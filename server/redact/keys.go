@@ -37,18 +37,20 @@ var phrases = func() (all []phrase) {
 	}
 	add(password, strong, true, "password passwords passwd passphrase passwort kennwort")
 	add(password, strong, false, "pwd passcode")
+	add(password, normal, false, "dbpass dbpw userpass smtppass mailpass emailpass adminpass rootpass mysqlpass pgpass postgrespass redispass ftppass ldappass mqttpass sudopass")
 	add(password, timid, false, "pass pw")
-	add(secret, strong, true, "secret secrets secretkey apisecret")
-	add(secret, strong, false, "mnemonic seedphrase otp")
+	add(secret, strong, true, "secret secrets secretkey secretkeybase apisecret")
+	add(secret, strong, false, "mnemonic seedphrase recoveryphrase otp otpcode totp totpcode mfacode twofactorcode onetimecode")
 	add(token, normal, true, "token accesstokens refreshtokens authtokens apitokens")
-	add(token, timid, false, "auth")
+	add(token, timid, false, "auth appkey csrf xsrf")
+	add(token, timid, true, "sonarlogin")
 	add(jwt, normal, false, "jwt")
 	add(bearer, normal, false, "bearer")
 	add(apiKey, normal, true, "apikey apikeys")
 	add(accessKey, normal, true, "accesskey")
 	add(awsSecret, strong, true, "secretaccesskey")
 	add(privateKey, strong, true, "privatekey")
-	add(key, normal, false, "encryptionkey decryptionkey signingkey masterkey sessionkey accountkey storagekey subscriptionkey licensekey hmackey authkey keymaterial")
+	add(key, normal, false, "encryptionkey decryptionkey signingkey masterkey sessionkey accountkey storagekey subscriptionkey licensekey hmackey authkey keymaterial pragmakey")
 	add(authorization, normal, true, "authorization")
 	add(cookie, normal, true, "setcookie")
 	add(cookie, normal, false, "cookie cookies")
@@ -72,6 +74,9 @@ var tails = []string{"value", "string", "plain", "raw", "hash", "old", "new", "c
 
 // pointers stand before "token" where it marks a place or a piece of text.
 var pointers = []string{"next", "page", "continuation", "cancellation", "stop", "eos", "bos", "pad", "unk"}
+
+// passers stand before "pass" where it is a verb or a round, as in nginx's proxy_pass.
+var passers = []string{"proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached", "first", "second", "third", "last", "single", "multi", "low", "high", "band", "test", "tests"}
 
 // keyTable finds the phrases by the last byte of a key.
 type keyTable struct {
@@ -177,13 +182,15 @@ func (t *keyTable) judgeFolded(f *folded) verdict {
 
 func (t *keyTable) find(f *folded, b []byte) (best verdict) {
 	longest := 0
-	for i := range t.phrases[b[len(b)-1]] {
-		p := &t.phrases[b[len(b)-1]][i]
+	last := len(b) - 1
+	list := t.phrases[b[last]]
+	for i := range list {
+		p := &list[i]
 		at := len(b) - len(p.text)
-		if at < 0 || len(p.text) <= longest || string(b[at:]) != p.text || !p.loose && f.starts>>at&1 == 0 {
+		if at < 0 || p.text[len(p.text)-2] != b[last-1] || p.text[0] != b[at] || len(p.text) <= longest || string(b[at:]) != p.text || !p.loose && f.starts>>at&1 == 0 {
 			continue
 		}
-		if p.text == "token" && isPointer(b[:at]) {
+		if p.text == "token" && endsIn(b[:at], pointers) || p.text == "pass" && endsIn(b[:at], passers) {
 			continue
 		}
 		best, longest = p.verdict, len(p.text)
@@ -191,8 +198,8 @@ func (t *keyTable) find(f *folded, b []byte) (best verdict) {
 	return best
 }
 
-func isPointer(before []byte) bool {
-	for _, w := range pointers {
+func endsIn(before []byte, words []string) bool {
+	for _, w := range words {
 		if bytes.HasSuffix(before, []byte(w)) {
 			return true
 		}
@@ -210,13 +217,14 @@ func trimDigits(b []byte) []byte {
 // judgeQuery is judge for a parameter of a URL.
 func (t *keyTable) judgeQuery(name []byte) verdict {
 	f := fold(name)
-	if v := t.judgeFolded(&f); v.how > timid {
+	v := t.judgeFolded(&f)
+	if v.how > timid || t.except[string(f.b[:f.n])] {
 		return v
 	}
-	if t.except[string(f.b[:f.n])] {
-		return verdict{}
+	if q, ok := inQuery[string(f.b[:f.n])]; ok {
+		return q
 	}
-	return inQuery[string(f.b[:f.n])]
+	return v
 }
 
 // isCardKey reports that a key speaks of payment cards, so that a number under it may be one.

@@ -1,29 +1,3 @@
-// Package redact takes secrets out of what is published before it is recorded, as nothing that has been recorded, sent and shown
-// can be called back. Each is replaced by a mark that says what it was, such as "[redacted: GitHub token]".
-//
-// # What is found
-//
-// By their keys, at any depth, whatever their case and separators: passwords, secrets, tokens, API keys, cookies, session ids and
-// the like. All below such a key counts as under it. A key is judged by its end: "dbPassword" names a secret, "tokenCount" and
-// "passwordPolicy" do not. Numbers stay where the key may mean something else ("token": 512), and so do true, false, null and what only
-// stands for a secret, such as "***" or "${TOKEN}".
-//
-// By their looks, in any text, keys of objects included: tokens that begin with letters their issuer has chosen, JWTs, bearer
-// and basic credentials, private keys, passwords and secret parameters in URLs, card numbers whose check digit is right, values assigned to
-// names of secrets (password=…, "apiKey": "…", --token …), and what own rules say.
-//
-// What nobody can tell from a hash, an id or a word without being told is not found: a password in the middle of a sentence, a
-// token of no known issuer under a key that means nothing, a private key that is published line by line.
-//
-// # Promises
-//
-// JSON stays valid JSON, and all but the secrets stays byte for byte, escapes and spaces included. What has been redacted
-// does not change when it is redacted again. An event without secrets is returned as it is, and costs no memory; about a microsecond
-// for one of 200 bytes. Time is linear in the size of an event, whatever a stranger put into it.
-//
-// The id of a server, the type and the time of an event are left alone: they are what everything else refers to.
-//
-// A Redactor is immutable but for its counts, and all may use it at once.
 package redact
 
 import (

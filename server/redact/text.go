@@ -12,11 +12,14 @@ const (
 	isDash
 	isBracket
 	isAt
+	isPercent
+	isTagEnd
+	isTilde
 )
 
 var class = func() (t [256]byte) {
 	for c := range t {
-		if len(byFirst[c]) > 0 || c == 'e' || c == 'b' || c == 'B' {
+		if seconds[c] != [4]uint64{} {
 			t[c] = startsWord
 		}
 		if isDigit(byte(c)) {
@@ -24,6 +27,7 @@ var class = func() (t [256]byte) {
 		}
 	}
 	t[':'], t['='], t['-'], t['['], t['@'] = isColon, isEquals, isDash, isBracket, isAt
+	t['%'], t['>'], t['~'] = isPercent, isTagEnd, isTilde
 	return t
 }()
 
@@ -47,7 +51,7 @@ func (r *Redactor) text(s *scratch, b []byte) {
 		case isNothing:
 			continue
 		case startsWord:
-			if i > 0 && isWord[b[i-1]] {
+			if !mayBegin(b, i) || i > 0 && alnum[b[i-1]] && !afterEscape(b, i) {
 				continue
 			}
 			from, to, k = r.wordAt(b, i)
@@ -55,11 +59,13 @@ func (r *Redactor) text(s *scratch, b []byte) {
 			if i > 0 && isDigit(b[i-1]) {
 				continue
 			}
-			from, to, k = i, cardAt(b, i), cardNumber
+			if from, to, k = i, cardAt(b, i), cardNumber; to == 0 && mayBegin(b, i) {
+				from, to, k = tokenAt(b, i)
+			}
 		case isColon:
 			if bytes.HasPrefix(b[i+1:], []byte("//")) {
 				from, to, k = userinfoAt(b, i+3)
-			} else {
+			} else if from, to, k = telegramAt(b, i); to == 0 {
 				from, to, k = r.assigned(b, i)
 			}
 		case isEquals:
@@ -70,7 +76,7 @@ func (r *Redactor) text(s *scratch, b []byte) {
 			}
 			if bytes.HasPrefix(b[i:], []byte(pemBegin)) {
 				from, to, k = i, pemAt(b, i, &ended), privateKey
-			} else {
+			} else if from, to, k = mailchimpAt(b, i); to == 0 {
 				from, to, k = r.flagAt(b, i)
 			}
 		case isBracket:
@@ -81,6 +87,12 @@ func (r *Redactor) text(s *scratch, b []byte) {
 			continue
 		case isAt:
 			from, to, k = driverAt(b, i)
+		case isPercent:
+			from, to, k = r.percentAt(b, i)
+		case isTagEnd:
+			from, to, k = r.elementAt(b, i)
+		case isTilde:
+			from, to, k = azureAt(b, i)
 		}
 		if to <= from || from < done || !r.wants(k, b[from:to]) {
 			continue
@@ -126,62 +138,6 @@ func (r *Redactor) markAt(b []byte) int {
 		return 0
 	}
 	return len(markFrom) + n + 1
-}
-
-// wordAt returns the secret that begins at b[i] or follows the word there.
-func (r *Redactor) wordAt(b []byte, i int) (from, to int, k kind) {
-	if end, k := tokenAt(b, i); end > 0 {
-		return i, end, k
-	}
-	switch b[i] {
-	case 'e':
-		return i, jwtAt(b, i), jwt
-	case 'b', 'B':
-		if n := scheme(b, i, "bearer"); n > 0 {
-			m := tokenSet.run(b[n:], len(b))
-			if look := b[n : n+min(m, 64)]; m >= 12 && looksSecret(look) {
-				return n, n + m, bearer
-			}
-		} else if n := scheme(b, i, "basic"); n > 0 {
-			return n, basicAt(b, n), basic
-		}
-	}
-	return 0, 0, none
-}
-
-// scheme returns where the credentials begin that follow this name of a scheme at b[i], or 0.
-func scheme(b []byte, i int, name string) int {
-	if len(b) < i+len(name)+2 || b[i+1]|0x20 != name[1] || !equalFold(b[i:i+len(name)], name) {
-		return 0
-	}
-	n := i + len(name)
-	from := n
-	for n < len(b) && n-from < 4 && b[n] == ' ' {
-		n++
-	}
-	if bytes.HasPrefix(b[n:], []byte("%20")) {
-		n += 3
-	}
-	if n == from {
-		return 0
-	}
-	return n
-}
-
-// equalFold compares with a name in small ASCII letters.
-func equalFold(b []byte, name string) bool {
-	if len(b) != len(name) {
-		return false
-	}
-	for i, c := range b {
-		if isUpper(c) {
-			c += 'a' - 'A'
-		}
-		if c != name[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // ownRules adds what the rules of the configuration find, and puts all cuts of b in order and apart.

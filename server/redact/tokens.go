@@ -49,112 +49,17 @@ func (s *set) run(b []byte, max int) int {
 	return n
 }
 
-// issued tokens begin with letters that say whose they are. That is what makes them safe to find.
-type prefix struct {
-	text     string
-	kind     kind
-	of       *set
-	min, max int  // bytes after text; max 0: no bound
-	mixed    bool // and it must have capitals, small letters and digits, as the beginning says little
-}
-
-var prefixes = []prefix{
-	{text: "AKIA", kind: awsID, of: capitals, min: 16, max: 16},
-	{text: "ASIA", kind: awsID, of: capitals, min: 16, max: 16},
-	{text: "ABIA", kind: awsID, of: capitals, min: 16, max: 16},
-	{text: "ACCA", kind: awsID, of: capitals, min: 16, max: 16},
-	{text: "ghp_", kind: github, of: alnum, min: 36},
-	{text: "gho_", kind: github, of: alnum, min: 36},
-	{text: "ghu_", kind: github, of: alnum, min: 36},
-	{text: "ghs_", kind: github, of: alnum, min: 36},
-	{text: "ghr_", kind: github, of: alnum, min: 36},
-	{text: "github_pat_", kind: github, of: isWord, min: 36},
-	{text: "glpat-", kind: gitlab, of: urlSafe, min: 20},
-	{text: "gldt-", kind: gitlab, of: urlSafe, min: 20},
-	{text: "glrt-", kind: gitlab, of: urlSafe, min: 20},
-	{text: "xoxb-", kind: slack, of: urlSafe, min: 20},
-	{text: "xoxp-", kind: slack, of: urlSafe, min: 20},
-	{text: "xoxa-", kind: slack, of: urlSafe, min: 20},
-	{text: "xoxr-", kind: slack, of: urlSafe, min: 20},
-	{text: "xoxs-", kind: slack, of: urlSafe, min: 20},
-	{text: "xoxo-", kind: slack, of: urlSafe, min: 20, mixed: true},
-	{text: "xoxe-", kind: slack, of: urlSafe, min: 20},
-	{text: "xoxe.", kind: slack, of: tokenSet, min: 20},
-	{text: "xapp-", kind: slack, of: urlSafe, min: 20, mixed: true},
-	{text: "hooks.slack.com/", kind: slackHook, of: pathSet, min: 30},
-	{text: "discord.com/api/webhooks/", kind: discordHook, of: pathSet, min: 40},
-	{text: "discordapp.com/api/webhooks/", kind: discordHook, of: pathSet, min: 40},
-	{text: "sk_live_", kind: stripe, of: alnum, min: 16},
-	{text: "rk_live_", kind: stripe, of: alnum, min: 16},
-	{text: "sk_test_", kind: stripe, of: alnum, min: 16},
-	{text: "rk_test_", kind: stripe, of: alnum, min: 16},
-	{text: "whsec_", kind: stripeHook, of: base64Set, min: 24},
-	{text: "AIza", kind: google, of: urlSafe, min: 35, max: 35},
-	{text: "ya29.", kind: googleToken, of: urlSafe, min: 20},
-	{text: "GOCSPX-", kind: googleToken, of: urlSafe, min: 20},
-	{text: "npm_", kind: npm, of: alnum, min: 36, max: 36},
-	{text: "pypi-AgE", kind: pypi, of: urlSafe, min: 40},
-	{text: "SG.", kind: sendgrid, of: tokenSet, min: 60, max: 70, mixed: true},
-	{text: "sk-ant-", kind: anthropic, of: urlSafe, min: 20, mixed: true},
-	{text: "sk-", kind: openAI, of: urlSafe, min: 32, mixed: true},
-	{text: "hf_", kind: huggingFace, of: alnum, min: 34, max: 40, mixed: false},
-	{text: "dop_v1_", kind: digitalOcean, of: hexDigits, min: 64, max: 64},
-	{text: "doo_v1_", kind: digitalOcean, of: hexDigits, min: 64, max: 64},
-	{text: "dor_v1_", kind: digitalOcean, of: hexDigits, min: 64, max: 64},
-	{text: "shpat_", kind: shopify, of: hexDigits, min: 32, max: 32},
-	{text: "shpca_", kind: shopify, of: hexDigits, min: 32, max: 32},
-	{text: "shppa_", kind: shopify, of: hexDigits, min: 32, max: 32},
-	{text: "shpss_", kind: shopify, of: hexDigits, min: 32, max: 32},
-	{text: "hvs.", kind: vault, of: urlSafe, min: 24, mixed: true},
-	{text: "hvb.", kind: vault, of: urlSafe, min: 24, mixed: true},
-	{text: "AGE-SECRET-KEY-1", kind: age, of: capitals, min: 58, max: 58},
-}
-
-// byFirst are the prefixes by their first byte.
-var byFirst = func() (t [256][]prefix) {
-	for _, p := range prefixes {
-		t[p.text[0]] = append(t[p.text[0]], p)
-	}
-	return t
-}()
-
-// tokenAt returns the issued token that begins with the word at b[i]; end is 0 where there is none.
-func tokenAt(b []byte, i int) (end int, k kind) {
-	rest := b[i:]
-	for j := range byFirst[b[i]] {
-		p := &byFirst[b[i]][j]
-		if len(rest) < len(p.text)+p.min || rest[1] != p.text[1] || string(rest[:len(p.text)]) != p.text {
-			continue
-		}
-		rest := rest[len(p.text):]
-		limit := len(rest)
-		if p.max > 0 {
-			limit = p.max + 1
-		}
-		n := p.of.run(rest, limit)
-		if n < p.min || p.max > 0 && n > p.max || p.mixed && !isMixed(rest[:n]) {
-			continue
-		}
-		return i + len(p.text) + n, p.kind
-	}
-	return 0, none
-}
-
-// isMixed looks at as much of a token as there need be, so that it is cheap where it says no.
-func isMixed(b []byte) bool {
-	var up, low, digit bool
-	for _, c := range b[:min(len(b), 256)] {
-		up, low, digit = up || isUpper(c), low || isLower(c), digit || isDigit(c)
-	}
-	return up && low && digit
-}
-
 // jwtAt returns the end of the JSON web token, signed or encrypted, that begins with the "eyJ" at b[i], or 0.
 func jwtAt(b []byte, i int) int {
-	if !bytes.HasPrefix(b[i:], []byte("eyJ")) || i > 0 && urlSafe[b[i-1]] {
+	if !bytes.HasPrefix(b[i:], []byte("eyJ")) {
 		return 0
 	}
-	n := i + urlSafe.run(b[i:], len(b))
+	// In the middle of what could be base64 there may be many of these letters: no look at it goes to its end.
+	limit := len(b)
+	if i > 0 && urlSafe[b[i-1]] {
+		limit = 256
+	}
+	n := i + urlSafe.run(b[i:], limit)
 	if n-i < 10 || n == len(b) || b[n] != '.' {
 		return 0
 	}
@@ -179,6 +84,9 @@ func jwtAt(b []byte, i int) int {
 func nearbyAWS(b []byte, i int) (from, to int) {
 	limit := min(len(b), i+120)
 	for i < limit {
+		if b[i] == '/' || b[i] == '=' { // id/secret, key=secret
+			i++
+		}
 		n := base64Set.run(b[i:], 64)
 		if n == 40 && isMixed(b[i:i+n]) {
 			return i, i + n
@@ -234,4 +142,42 @@ func pemAt(b []byte, i int, ended *bool) int {
 		from++
 	}
 	return from
+}
+
+// encodedKeyAt returns the end of the private key, or of the words that begin one, whose base64 begins at b[i], or 0. Kubernetes and CI
+// systems keep them so. What is cut off is one too.
+func encodedKeyAt(b []byte, i int) int {
+	const begin = "LS0tLS1CRUdJTi" // -----BEGIN
+	if !bytes.HasPrefix(b[i:], []byte(begin)) {
+		return 0
+	}
+	var plain [48]byte
+	n := base64Set.run(b[i:], len(b))
+	m, _ := base64.RawStdEncoding.Decode(plain[:], b[i:i+min(n, 64)/4*4])
+	if !bytes.Contains(plain[:m], []byte("PRIVATE KEY")) {
+		return 0
+	}
+	return i + n
+}
+
+const puttyBegin = "Private-Lines: "
+
+// puttyKeyAt returns the lines of a PuTTY key that follow the words at b[i].
+func puttyKeyAt(b []byte, i int) (from, to int, k kind) {
+	from = i + len(puttyBegin)
+	n := digitSet.run(b[from:], 4)
+	if from += n; n == 0 || from == len(b) || b[from] != '\r' && b[from] != '\n' {
+		return 0, 0, none
+	}
+	for from < len(b) && (b[from] == '\r' || b[from] == '\n') {
+		from++
+	}
+	to = from
+	for to < len(b) && (base64Set[b[to]] || b[to] == '\r' || b[to] == '\n') {
+		to++
+	}
+	if last := bytes.LastIndexByte(b[from:to], '\n'); last >= 0 && to < len(b) && b[to] == '-' { // Private-MAC
+		to = from + last
+	}
+	return from, to, privateKey
 }

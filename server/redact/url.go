@@ -59,6 +59,9 @@ func isPort(b []byte) bool {
 
 // driverAt returns the password in the address of a database without a scheme, as in user:password@tcp(db:3306); b[i] is its '@'.
 func driverAt(b []byte, i int) (from, to int, k kind) {
+	if from, to := oracleAt(b, i); to > 0 {
+		return from, to, password
+	}
 	if !bytes.HasPrefix(b[i+1:], []byte("tcp(")) && !bytes.HasPrefix(b[i+1:], []byte("unix(")) {
 		return 0, 0, none
 	}
@@ -73,4 +76,18 @@ func driverAt(b []byte, i int) (from, to int, k kind) {
 		return 0, 0, none
 	}
 	return colon + 1, i, password
+}
+
+// oracleAt returns the password of jdbc:oracle:thin:user/password@…; b[i] is its '@'.
+func oracleAt(b []byte, i int) (from, to int) {
+	before := b[max(0, i-100):i]
+	slash := bytes.LastIndexByte(before, '/')
+	if slash < 0 || slash+1 == len(before) {
+		return 0, 0
+	}
+	user := runBack(isWord, before, slash, maxKey)
+	if !bytes.HasSuffix(before[:user], []byte("jdbc:oracle:thin:")) && !bytes.HasSuffix(before[:user], []byte("jdbc:oracle:oci:")) || isPlaceholder(before[slash+1:]) || before[slash+1] == '[' {
+		return 0, 0
+	}
+	return i - len(before) + slash + 1, i
 }
