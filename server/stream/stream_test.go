@@ -205,8 +205,8 @@ func TestTrimmedIsTold(t *testing.T) {
 		for i := range 30 {
 			s.log.put(ev(t, "a", "metrics:cpu", i, 0), ev(t, "a", "x:y", i, 0))
 		}
-		s.log.trim(event.Sample, 40)
 		s.seen(60)
+		s.log.trim(event.Sample, 40)
 		f := s.follow("/?types=metrics,x:*", "7.10")
 		got := f.until(named("stream:heartbeat"))
 		if gap := got[1]; gap.event != "stream:gap" || gap.id != "" || gap.field("reason") != "trimmed" || gap.field("from") != "7.10" || gap.field("to") != "7.40" {
