@@ -96,9 +96,6 @@ func (s *Server) StartEmpty() {
 	s.Start()
 }
 
-// Stop asks it to end, as a system that shuts down would: it writes its files first.
-func (s *Server) Stop() { s.end(syscall.SIGTERM) }
-
 // Kill ends it at once.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
@@ -118,9 +115,6 @@ func (s *Server) Do(args ...string) string {
 	}
 	return answer
 }
-
-// Log returns the last it said on its output.
-func (s *Server) Log() string { return s.log.String() }
 
 func (s *Server) start() error {
 	args := append([]string{
