@@ -68,7 +68,7 @@ type Log struct {
 	recent  recent
 	notes   notes
 	bytes   atomic.Int64 // of all events held
-	count   counters
+	count   *journal.Counters
 	closing chan struct{} // closed when Close is called
 	stopped chan struct{} // closed when the committer has ended
 	once    sync.Once
@@ -125,7 +125,7 @@ func Open(dir string, o Options) (*Log, error) {
 		stopped:   make(chan struct{}),
 		latest:    make(map[topic]latest),
 		commitTx:  (*bbolt.Tx).Commit,
-		count:     newCounters(),
+		count:     journal.NewCounters(maxGroupEvents),
 	}
 	if l.retention == (journal.Retention{}) {
 		l.retention = journal.DefaultRetention

@@ -124,7 +124,11 @@ func (l *Log) commit(group []*waiter) {
 	c := change{size: l.size}
 	begun := time.Now()
 	err := l.update(func(tx *bbolt.Tx) (bool, error) { return l.record(tx, group, &c) })
-	l.count.committed(group, len(c.events), time.Since(begun), err)
+	given := 0
+	for _, w := range group {
+		given += len(w.events)
+	}
+	l.count.Committed(given, len(c.events), time.Since(begun), err)
 	if err == nil {
 		l.apply(&c)
 	}

@@ -122,7 +122,7 @@ func (l *Log) commit(group []*waiter) {
 			recorded++
 		}
 	}
-	l.count.committed(total, recorded, time.Since(begun), err)
+	l.count.Committed(total, recorded, time.Since(begun), err)
 	for _, w := range group {
 		if w.err = err; err == nil {
 			w.receipts, receipts = receipts[:w.events:w.events], receipts[w.events:]

@@ -76,7 +76,7 @@ type Log struct {
 	ring   ring
 	reach  reach
 	notes  notes
-	count  counters
+	count  *journal.Counters
 	bytes  atomic.Int64 // of all events held, as of the last look
 	skew   atomic.Int64 // Redis's clock less this one, in milliseconds
 	size   atomic.Int64 // of a record, on average
@@ -125,7 +125,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		retention: o.Retention,
 		now:       o.Now,
 		logger:    o.Logger,
-		count:     newCounters(),
+		count:     journal.NewCounters(maxBatchEvents),
 		over:      make(chan struct{}, 1),
 		closing:   make(chan struct{}),
 		done:      make(chan struct{}),
