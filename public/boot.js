@@ -136,6 +136,12 @@
     if (app) app.dispatchEvent(new CustomEvent("key", { detail: event.key }));
   });
 
+  // Back and Forward within a screen: go-app knows only of the addresses that it went to itself.
+  addEventListener("popstate", () => {
+    const app = document.getElementById("app");
+    if (app) app.dispatchEvent(new CustomEvent("address"));
+  });
+
   window.telltale = {
     theme: () => theme,
     // The next of system, dark, light; shown, remembered and returned.

@@ -20,6 +20,9 @@ func (s *Page) onClick(ctx app.Context, e app.Event) {
 		s.do(ctx, data(on, "do"), data(on, "of"))
 		return
 	}
+	if link := closest(target, "a[href]"); link.Truthy() {
+		s.sameScreen(ctx, link)
+	}
 	if row := closest(target, "div.r"); row.Truthy() && !closest(target, ".along").Truthy() && app.Window().Call("getSelection").Get("isCollapsed").Bool() {
 		s.ask("open", row.Get("id").String())
 		return
@@ -77,10 +80,12 @@ type asker interface {
 }
 
 // ask hands what a reader wants to the screen, and has it shown on the next frame.
-func (s *Page) ask(what, of string) {
+func (s *Page) ask(what, of string) { s.asking(what, of, false) }
+
+func (s *Page) asking(what, of string, typed bool) {
 	if screen, ok := s.screen.(asker); ok && screen.do(what, of, s.now) {
 		s.src.Repaint()
-		s.address()
+		s.address(typed)
 	}
 }
 
@@ -114,7 +119,7 @@ func (s *Page) onInput(ctx app.Context, e app.Event) {
 	ctx.PreventUpdate()
 	if in := e.Get("target"); in.Truthy() {
 		if name := data(in, "in"); name != "" {
-			s.ask(name, in.Get("value").String())
+			s.asking(name, in.Get("value").String(), true)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/mcp-cloud/telltale/wasm/model"
@@ -20,5 +21,9 @@ func (v *log) draw(p *pen, m *model.Model, now time.Time) {
 	v.panel.draw(p, m, now)
 	p.raw(`</div>`)
 }
+
+func (v *log) visit(q url.Values, now time.Time) { v.panel.visit(q, now) }
+
+func (v *log) say(q url.Values) { v.panel.say(q) }
 
 func (v *log) do(what, of string, now time.Time) bool { return v.panel.do(what, of, now) }

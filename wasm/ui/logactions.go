@@ -48,7 +48,7 @@ func (s *Page) doLog(v *logPanel, what, of string) bool {
 			return true
 		}
 		if what == "copy-link" {
-			q := v.query()
+			q := s.said()
 			q.Set("line", of)
 			copyText(s.origin + (&url.URL{Path: s.path}).EscapedPath() + "?" + q.Encode())
 			return true
@@ -108,27 +108,3 @@ func (s *Page) onChange(ctx app.Context, e app.Event) {
 		}
 	}
 }
-
-// address has the page's address say what its log is asked, so that it can be sent to somebody.
-func (s *Page) address() {
-	v := s.log()
-	if v == nil || s.ctx.Context == nil {
-		return
-	}
-	q := v.query()
-	for name, values := range s.query {
-		if _, ours := logQuery[name]; !ours {
-			q[name] = values
-		}
-	}
-	if q.Encode() == s.query.Encode() {
-		return
-	}
-	s.query = q
-	u := *s.ctx.Page().URL()
-	u.RawQuery = q.Encode()
-	s.ctx.Page().ReplaceURL(&u)
-}
-
-// logQuery are the parameters of an address that a log understands.
-var logQuery = map[string]bool{"find": true, "regexp": true, "only": true, "hide": true, "line": true}

@@ -327,17 +327,14 @@ func (v *logPanel) hit(l *model.Log, before bool, now time.Time) {
 	}
 }
 
-// query is what a reader asks, as it stands in the page's address.
-func (v *logPanel) query() url.Values {
-	q := url.Values{}
-	if v.asked.find != "" {
-		q.Set("find", v.asked.find)
-	}
-	if v.asked.regexp {
-		q.Set("regexp", "1")
-	}
-	if v.asked.only {
-		q.Set("only", "1")
+// say sets in q what the reader asks of the log.
+func (v *logPanel) say(q url.Values) {
+	flag := func(name string, on bool) {
+		value := ""
+		if on {
+			value = "1"
+		}
+		say(q, name, value)
 	}
 	var hidden []string
 	for _, level := range logOrder {
@@ -345,14 +342,15 @@ func (v *logPanel) query() url.Values {
 			hidden = append(hidden, level.String())
 		}
 	}
-	if len(hidden) > 0 {
-		q.Set("hide", strings.Join(hidden, ","))
-	}
-	return q
+	say(q, "find", v.asked.find)
+	flag("regexp", v.asked.regexp)
+	flag("only", v.asked.only)
+	say(q, "hide", strings.Join(hidden, ","))
+	say(q, "line", "")
 }
 
-// askFor takes what an address asks for.
-func (v *logPanel) askFor(q url.Values, now time.Time) {
+// visit takes what an address asks of the log.
+func (v *logPanel) visit(q url.Values, now time.Time) {
 	ask := logAsk{find: q.Get("find"), regexp: q.Get("regexp") != "", only: q.Get("only") != ""}
 	for _, name := range strings.Split(q.Get("hide"), ",") {
 		for _, level := range logOrder {

@@ -281,7 +281,7 @@ func TestLogInTheAddress(t *testing.T) {
 	r.ask("regexp", "")
 	r.ask("only", "")
 	r.ask("level", fmt.Sprint(int(model.Debug)))
-	q := r.page.log().query()
+	q := r.page.said()
 	if q.Encode() != `find=7%5C.&hide=debug&only=1&regexp=1` {
 		t.Errorf("the address says %s", q.Encode())
 	}
@@ -294,7 +294,7 @@ func TestLogInTheAddress(t *testing.T) {
 	// A line that is held is gone to, and open.
 	place := event.ID{Epoch: 0x7f3a, Seq: 100}
 	r = reading(t, w, "/servers/a")
-	r.page.log().askFor(url.Values{"line": {place.String()}}, r.now)
+	r.page.log().visit(url.Values{"line": {place.String()}}, r.now)
 	r.paint()
 	if row := r.d.root.find("L" + place.String()); row == nil || !strings.Contains(row.attrs["class"], "cur") || !strings.Contains(row.attrs["class"], "open") {
 		t.Errorf("the line is not there: %v", row)
@@ -306,7 +306,7 @@ func TestLogInTheAddress(t *testing.T) {
 	// One that is not held is read; while it is not there nothing is said, afterwards that it is gone.
 	r = reading(t, w, "/servers/a")
 	gone := event.ID{Epoch: 0x7f3a, Seq: 1_000_000}
-	r.page.log().askFor(url.Values{"line": {gone.String()}}, r.now)
+	r.page.log().visit(url.Values{"line": {gone.String()}}, r.now)
 	r.paint()
 	r.paint()
 	want := model.Wish{Server: "a", Place: gone}

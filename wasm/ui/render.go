@@ -39,6 +39,7 @@ func (s *Page) Render() app.UI {
 		On("pointermove", s.onPoint).
 		On("follow", s.onFollow).
 		On("key", s.onKey).
+		On("address", s.onAddress).
 		On("update", s.onUpdate).
 		Body(
 			elem("a").Class("skip").Attr("href", "#main").DataSet("do", "skip").Text("Skip to content"),

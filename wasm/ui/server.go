@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/url"
 	"strconv"
 	"time"
 
@@ -352,6 +353,12 @@ func clipBytes(s []byte, most int) []byte {
 	}
 	return append(s[:most:most], "…"...)
 }
+
+// visit takes what an address asks for.
+func (v *server) visit(q url.Values, now time.Time) { v.log.visit(q, now) }
+
+// say sets in q what the page shows.
+func (v *server) say(q url.Values) { v.log.say(q) }
 
 // do carries out what a reader asked for and reports whether it was for this page.
 func (v *server) do(what, of string, now time.Time) bool {

@@ -121,17 +121,12 @@ func (s *Page) OnDismount() {
 
 // OnNav shows the screen of another address.
 func (s *Page) OnNav(ctx app.Context) {
-	was := s.query
-	s.query = ctx.Page().URL().Query()
-	if path := ctx.Page().URL().Path; path == s.path {
-		if v := s.log(); v != nil && was.Encode() != s.query.Encode() {
-			v.askFor(s.query, s.now)
-			setValue("log-find", v.asked.find)
-			s.src.Repaint()
-		}
+	if u := ctx.Page().URL(); u.Path == s.path {
+		s.revisit(u)
 	} else {
 		s.open = false
-		s.enter(path)
+		s.query = u.Query()
+		s.enter(u.Path)
 		s.recall()
 		// go-app puts the markup on the page when it has rendered, and a frame may come before that: what it painted would
 		// be taken for written, and be lost.
@@ -166,8 +161,8 @@ func (s *Page) enter(path string) {
 	asked := s.query
 	draw := func(m *model.Model, now time.Time) {
 		s.now = now
-		if v := s.log(); v != nil {
-			v.askFor(asked, now)
+		if v, ok := s.screen.(addressed); ok {
+			v.visit(asked, now)
 		}
 		s.main = part(func(q *pen) {
 			q.raw(`<div id="screen">`)
