@@ -63,6 +63,7 @@ func TestKnobs(t *testing.T) {
 		{"--debounce-changes", "0", "--debounce-changes"},
 		{"--batch-window", "2s", "--batch-window"},
 		{"--debounce-max", "1h", "--debounce-max"},
+		{"--name", strings.Repeat("ö", 41), "--name"},
 	} {
 		t.Run(row.flag+"="+row.value, func(t *testing.T) {
 			_, _, err := finish(t, "", "serve", row.flag+"="+row.value, "--listen", "127.0.0.1:0", "--data", t.TempDir())

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mcp-cloud/telltale/public"
 	"github.com/mcp-cloud/telltale/server/admin"
@@ -27,6 +28,7 @@ import (
 type serveCmd struct {
 	Listen    string        `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address to listen on; one that a network can reach needs tokens, see --jwt-secret-file and its like. Port 0 takes any that is free. Default: ${default}."`
 	Data      string        `default:"${data}" placeholder:"DIR" help:"Folder of the record. Default: ${default}."`
+	Name      string        `placeholder:"NAME" help:"What the pages call this fleet, for those who look at several. At most 40 characters. Default: nothing."`
 	ServerID  string        `name:"server-id" placeholder:"ID" help:"This machine's id among the servers. Default: its host name."`
 	NoHost    bool          `name:"no-host" help:"Do not publish this machine's own state, numbers and log."`
 	Heartbeat time.Duration `default:"15s" help:"Time between heartbeats of a stream. Default: ${default}."`
@@ -57,6 +59,9 @@ type serveCmd struct {
 	LineBytes   size `default:"64MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`
 	DedupAge    age  `default:"1d" group:"What is kept in the record" help:"How long a publisher's own id of an event is remembered. Default: ${default}."`
 }
+
+// maxName keeps a name within the header of the page.
+const maxName = 40
 
 func (c *serveCmd) retention() journal.Retention {
 	limit := func(a age, s size) journal.Limit { return journal.Limit{Age: time.Duration(a), Bytes: int64(s)} }
@@ -103,6 +108,9 @@ func (c *serveCmd) Validate() error {
 	}
 	if c.DedupAge <= 0 {
 		return errors.New("--dedup-age: more than 0")
+	}
+	if utf8.RuneCountInString(c.Name) > maxName {
+		return errors.New("--name: at most 40 characters")
 	}
 	if err := checkDrain(c.Drain); err != nil {
 		return err
@@ -179,7 +187,7 @@ func (c *serveCmd) Run(p *program) (err error) {
 	h := hub.New(log, hub.Options{Window: c.BatchWindow})
 	pacer := pace.New(log, c.pace(raw))
 	publisher := redactedRecord(secrets, pacer) // all that is recorded passes it
-	config := web.Config{Log: log, Publisher: publisher, Hub: h, Files: public.Files, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams(),
+	config := web.Config{Log: log, Publisher: publisher, Hub: h, Files: public.Files, Name: c.Name, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams(),
 		Guard: guard, Access: access, Members: others.members, Drain: c.Drain, Private: raw}
 	var machine *host.Source
 	if !c.NoHost {

@@ -15,6 +15,7 @@ import (
 type me struct {
 	// Open: nobody is asked who he is, and whoever reaches this server may do everything. Message then says so, and there is no user.
 	Open    bool   `json:"open"`
+	Fleet   string `json:"fleet,omitempty"` // what the server's owner calls it
 	Message string `json:"message,omitempty"`
 
 	User    string    `json:"user,omitempty"`
@@ -31,7 +32,7 @@ const openMessage = "This server is open to everybody on this machine."
 
 func (s *Server) meOf(v *visit) me {
 	g := v.grant
-	m := me{Scopes: []string{}, Servers: orAll(g.See.Servers()), Types: orAll(g.See.Types())}
+	m := me{Fleet: s.name, Scopes: []string{}, Servers: orAll(g.See.Servers()), Types: orAll(g.See.Types())}
 	for _, scope := range []auth.Scope{auth.Subscribe, auth.Publish, auth.Admin} {
 		if g.May(scope) {
 			m.Scopes = append(m.Scopes, scope.String())

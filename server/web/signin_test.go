@@ -210,7 +210,10 @@ func around(text, part string) string {
 
 // A server that asks nobody says so, has nothing to sign in to, and still keeps tokens out of the addresses of its pages.
 func TestOpenServer(t *testing.T) {
-	g := &guarded{site: open(t, nil)}
+	g := &guarded{site: open(t, func(c *web.Config) { c.Name = "harbour <prod>" })}
+	if a := g.do(t, "GET", "/api/me", ""); field(t, a.body, "fleet") != "harbour <prod>" {
+		t.Errorf("got %s, want the fleet's name", a.body)
+	}
 	if a := g.do(t, "GET", "/api/me", ""); field(t, a.body, "open") != "true" || !strings.Contains(field(t, a.body, "message"), "open to everybody") {
 		t.Errorf("got %d %s", a.status, a.body)
 	}

@@ -71,6 +71,7 @@ type Config struct {
 	Guard  *auth.Guard
 	Access Access
 
+	Name      string        // what pages call the fleet; "": nothing
 	Version   string        // of this program
 	Heartbeat time.Duration // of streams; 0: DefaultHeartbeat
 	Logger    *slog.Logger  // nil: nowhere
@@ -111,6 +112,7 @@ type Server struct {
 	log         journal.Log
 	publisher   Publisher
 	hub         *hub.Hub
+	name        string
 	version     string
 	heartbeat   time.Duration
 	logger      *slog.Logger
@@ -150,7 +152,7 @@ type Server struct {
 // New returns the server. It fails where Config.Files can't be read.
 func New(c Config) (*Server, error) {
 	s := &Server{
-		log: c.Log, publisher: c.Publisher, hub: c.Hub, version: c.Version, heartbeat: c.Heartbeat, logger: c.Logger, observe: c.Observe,
+		log: c.Log, publisher: c.Publisher, hub: c.Hub, name: c.Name, version: c.Version, heartbeat: c.Heartbeat, logger: c.Logger, observe: c.Observe,
 		crossOrigin: http.NewCrossOriginProtection(), pages: newBudget(maxPages), turns: make(chan struct{}, maxTurns),
 	}
 	if s.publisher == nil {

@@ -10,6 +10,7 @@ type Me struct {
 	Open    bool      `json:"open"`    // nobody is asked who he is
 	User    string    `json:"user"`    // "" where that is so
 	Scopes  []string  `json:"scopes"`  // of "subscribe", "publish", "admin"
+	Fleet   string    `json:"fleet"`   // what the server's owner calls what he looks at; "": nothing
 	Servers string    `json:"servers"` // what he may see, as a filter says it
 	Types   string    `json:"types"`   // the same of types of events
 	Expires time.Time `json:"expires"` // zero: never

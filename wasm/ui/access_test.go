@@ -11,7 +11,7 @@ import (
 )
 
 // aliceMe is a reader who has signed in.
-const aliceMe = `{"user":"<alice>","scopes":["subscribe","publish"],"servers":"web-*","types":"*","expires":"2026-05-12T12:00:00Z","signOut":"/signout"}`
+const aliceMe = `{"fleet":"harbour <prod>","user":"<alice>","scopes":["subscribe","publish"],"servers":"web-*","types":"*","expires":"2026-05-12T12:00:00Z","signOut":"/signout"}`
 
 const twoSessions = `{"sessions":[
 	{"id":"aa1","agent":"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0","address":"10.0.0.7","since":"2026-05-12T10:30:05.000Z","filter":"types=logs:*"},
@@ -59,6 +59,9 @@ func TestAccessPaintsWhatItRenders(t *testing.T) {
 			src := &clocked{harbour(t), noon.Add(200 * time.Millisecond)}
 			src.m.Me = model.ReadMe([]byte(aliceMe))
 			page, d := mounted(t, src, path)
+			if !strings.Contains(says(d.root), "harbour <prod>") {
+				t.Error("the page does not say which fleet it shows")
+			}
 			for i, step := range steps {
 				at := noon.Add(time.Duration(i+1) * 10 * time.Second)
 				step.do(src.world, at)

@@ -46,6 +46,7 @@ func (s *Page) Render() app.UI {
 			elem("header").Class("top").Body(
 				app.Raw(s.brand),
 				elem("nav").Class("nav").Aria("label", "Pages").Body(s.links(false)...),
+				app.Raw(s.fleet),
 				elem("button").ID("pill").Attr("type", "button").Class("pill").
 					DataSet("do", "continuity").
 					Aria("expanded", s.open).

@@ -42,7 +42,7 @@ type Page struct {
 	detach  func()
 	ctx     app.Context // zero until mounted
 
-	brand, pillIn, strip, notice, main, foot, continuity, picture string // markup as first made, constant from then on
+	brand, fleet, pillIn, strip, notice, main, foot, continuity, picture string // markup as first made, constant from then on
 
 	pen                     pen
 	mark, pill, thread, pop slot
@@ -216,6 +216,10 @@ func (s *Page) makeShell(m *model.Model, now time.Time) {
 		s.drawMark(q, m)
 		q.raw(`Telltale</a>`)
 	})
+	s.fleet = `<span class="fleet-name"></span>`
+	if m.Me != nil && m.Me.Fleet != "" {
+		s.fleet = string(add(AppendText([]byte(`<span class="fleet-name">`), m.Me.Fleet), `</span>`))
+	}
 	s.pillIn = part(func(q *pen) { s.drawPill(q, m, now) })
 	s.strip = part(func(q *pen) { s.drawThread(q, m, now) })
 	s.notice = part(func(q *pen) { s.banner.draw(q, m, now) })
