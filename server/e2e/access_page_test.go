@@ -43,6 +43,7 @@ func (s *server) read(token, agent string) (done func()) {
 
 // Where nobody is asked who he is, the page says so: before any of the app is there, and with it.
 func TestOpenServerSaysSo(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	b := open(t)
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
@@ -67,6 +68,7 @@ func TestOpenServerSaysSo(t *testing.T) {
 
 // A session expires under two tabs: both say so and keep what they show, dated. Signing in again in one of them has both go on.
 func TestSessionExpiresUnderThePage(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host", "--heartbeat", "1s")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
@@ -100,6 +102,7 @@ func TestSessionExpiresUnderThePage(t *testing.T) {
 
 // Access is withdrawn under an open page: it says so at once, and why.
 func TestRevokedUnderThePage(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
@@ -117,6 +120,7 @@ func TestRevokedUnderThePage(t *testing.T) {
 // The eleventh stream of a user polls and says so, and shows what comes all the same. Its page lists the others; when one of them is ended
 // there, it is live again by itself.
 func TestEleventhStreamPolls(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
@@ -159,6 +163,7 @@ func TestEleventhStreamPolls(t *testing.T) {
 
 // A stream that is ended from elsewhere is not opened again by itself: every tab says so, and offers to.
 func TestEndedFromElsewhere(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
@@ -197,6 +202,7 @@ func TestEndedFromElsewhere(t *testing.T) {
 
 // One signs out on the page: all tabs leave, and nothing of what was shown stays in the browser.
 func TestSignOutOnThePage(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
@@ -241,6 +247,7 @@ func TestSignOutOnThePage(t *testing.T) {
 // Redis stands still: the page says that the hub cannot reach its record, and nothing shines; when it goes on, so does the page. The
 // instances are listed, one that vanished too.
 func TestRecordAwayOnThePage(t *testing.T) {
+	t.Parallel()
 	c := cluster(t, clusterOptions{args: []string{"--heartbeat", "500ms", "--redis-timeout", "1s"}})
 	s := c.nodes[0]
 	s.publish("web-1", picture)

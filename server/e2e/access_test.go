@@ -94,6 +94,7 @@ const plainStream = `window.open1 = (name, url) => { const es = new EventSource(
 // A page that is opened with a token in its address is signed in and loses it: it is not in the history, not in Referer, not in what the
 // page knows of its own loading, and not in the server's log or record.
 func TestTokenInAddressOfAPage(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host", "--log-level", "debug")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", `{"type":"server:online","data":{"version":"9.9.9"}}`, 202)
@@ -155,6 +156,7 @@ func TestTokenInAddressOfAPage(t *testing.T) {
 
 // One signs in with a token on the page for people, and out again; after that nothing of what was shown is left in the browser.
 func TestSignInAndOut(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
@@ -184,6 +186,7 @@ func TestSignInAndOut(t *testing.T) {
 
 // Five streams of one user on two browsers: revoked, all end at once and say why, and nothing of what came later reached them.
 func TestRevokedOnTwoBrowsers(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	mallory := token("--sub", "mallory", "--servers", "*")
@@ -221,6 +224,7 @@ func TestRevokedOnTwoBrowsers(t *testing.T) {
 // Of a user limited to two streams the third gets every event all the same, as a poller, with a plain EventSource; when another is
 // closed it is live again.
 func TestOverTheLimitPolls(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host", "--streams-per-user", "2")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/a/events", `{"type":"backup:finished","data":{"n":0}}`, 202) // so that there is a place to go on from
@@ -253,6 +257,7 @@ func TestOverTheLimitPolls(t *testing.T) {
 
 // Every page works under its own policy, in an open server and in one that asks for tokens.
 func TestPagesKeepTheirPolicy(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	s.publish("web-1", picture)
 	b := open(t)
@@ -281,6 +286,7 @@ func TestPagesKeepTheirPolicy(t *testing.T) {
 
 // A page of another origin, even one of the same site whose requests carry the session, can neither read nor write, nor show ours in a frame.
 func TestForeignOrigin(t *testing.T) {
+	t.Parallel()
 	s, token := serveTokens(t, "--no-host")
 	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin")
 	s.ask(alice, "POST", "/api/servers/web-1/events", `{"type":"server:online","data":{"version":"9.9.9"}}`, 202)
