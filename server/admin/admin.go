@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/mcp-cloud/telltale/server/cluster"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/pace"
@@ -49,6 +50,9 @@ type Sources struct {
 	Hub     func() hub.Stats
 	Pace    func() pace.Stats
 	Journal func() journal.Stats
+	// Away says since when the record can't be reached; nil where it lies in a file of this instance's own. Cluster is who shares it.
+	Away    func() journal.Away
+	Cluster func() cluster.Stats
 	// Redacted is how many secrets of each kind were taken out of what was published and logged.
 	Redacted func() map[string]int64
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -14,10 +15,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/mcp-cloud/telltale/server/cluster"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/limit"
@@ -38,11 +41,11 @@ func counted() Sources {
 		Version: "v1.2.3",
 		Streams: func() stream.Stats {
 			return stream.Stats{Open: 101, Detached: 100, Opened: 202, Closed: map[string]int64{"gone": 303, "slow": 304}, Bytes: 404, PlainBytes: 405, Writes: 406,
-				Full: 407, Thinned: 408, Skipped: 409, Trimmed: 410, Beats: 411, CaughtUp: 412, Resynced: 413, Delivery: took.Snapshot(), Lag: 414}
+				Full: 407, Thinned: 408, Skipped: 409, Trimmed: 410, Beats: 411, CaughtUp: 412, Resynced: 413, Pending: 415, Delivery: took.Snapshot(), Lag: 414}
 		},
 		Web: func() web.Stats {
 			return web.Stats{Streams: map[int]int64{400: 501, 503: 502}, Publishing: map[int]int64{400: 503}, Access: map[string]int64{"expired": 504}, Rate: 505,
-				Limit: limit.Stats{Refused: map[string]int64{"user": 506}, RefusedPolls: map[string]int64{"all": 507}, Users: 508}}
+				Limit: limit.Stats{Refused: map[string]int64{"user": 506}, RefusedPolls: map[string]int64{"all": 507}, Users: 508, LeaseErrors: 509}}
 		},
 		Hub: func() hub.Stats { return hub.Stats{Events: 601, Bytes: 602} },
 		Pace: func() pace.Stats {
@@ -50,6 +53,10 @@ func counted() Sources {
 		},
 		Journal: func() journal.Stats {
 			return journal.Stats{Commits: 6, Failed: 802, Events: 803, Repeated: 804, Commit: took.Snapshot(), Batch: batch.Snapshot(), Bytes: 805}
+		},
+		Away: func() journal.Away { return journal.Away{} },
+		Cluster: func() cluster.Stats {
+			return cluster.Stats{Instances: map[cluster.State]int{cluster.Up: 1001, cluster.Gone: 1002}, Age: 1003 * time.Second}
 		},
 		Redacted: func() map[string]int64 { return map[string]int64{"JWT": 901} },
 	}
@@ -105,6 +112,12 @@ func TestMetrics(t *testing.T) {
 		`telltale_stream_delivery_seconds_sum`:                "0.0425",
 		`telltale_stream_delivery_seconds_count`:              "6",
 		`telltale_redacted_total{kind="JWT"}`:                 "901",
+		`telltale_streams_pending`:                            "415",
+		`telltale_leases_failed_total`:                        "509",
+		`telltale_record_away_seconds`:                        "0",
+		`telltale_cluster_instances{state="up"}`:              "1001",
+		`telltale_cluster_instances{state="gone"}`:            "1002",
+		`telltale_cluster_list_age_seconds`:                   "1003",
 		`telltale_hub_events_total`:                           "601",
 		`telltale_hub_bytes_total`:                            "602",
 		`telltale_published_events_total`:                     "701",
@@ -124,6 +137,17 @@ func TestMetrics(t *testing.T) {
 		if got := lines[name]; got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
+	}
+}
+
+// While the record is away the metric says for how long.
+func TestRecordAway(t *testing.T) {
+	s := Sources{Away: func() journal.Away { return journal.Away{Since: time.Now().Add(-time.Hour), Err: errors.New("gone")} }}
+	body := get(t, New(s, nil), "GET", "/metrics", nil).Body.String()
+	_, text, _ := strings.Cut(body, "\ntelltale_record_away_seconds ")
+	text, _, _ = strings.Cut(text, "\n")
+	if n, err := strconv.ParseFloat(text, 64); err != nil || n < 3600 {
+		t.Errorf("got %q, want an hour at least", text)
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/mcp-cloud/telltale/server/cluster"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/pace"
@@ -61,6 +63,7 @@ var streamMetrics = []metric[stream.Stats]{
 		by: func(s stream.Stats) map[string]float64 {
 			return map[string]float64{"detached": float64(s.Detached), "portable": float64(s.Open - s.Detached)}
 		}},
+	level("telltale_streams_pending", "Of these, how many have told their readers that the record is away.", func(s stream.Stats) int64 { return s.Pending }),
 	count("telltale_streams_opened_total", "Streams opened.", func(s stream.Stats) int64 { return s.Opened }),
 	countBy("telltale_streams_closed_total", "Streams ended, by reason: gone (the reader left), shutdown, maxAge, slow, notReady, failed, expired, revoked, ended, limit.", "reason", itself,
 		func(s stream.Stats) map[string]int64 { return s.Closed }),
@@ -87,6 +90,7 @@ var webMetrics = []metric[web.Stats]{
 		func(s web.Stats) map[string]int64 { return s.Limit.Refused }),
 	countBy("telltale_polls_refused_total", "Those that could not be answered as polls either.", "limit", itself, func(s web.Stats) map[string]int64 { return s.Limit.RefusedPolls }),
 	count("telltale_publishing_over_rate_total", "Publishing requests over the rate of their token.", func(s web.Stats) int64 { return s.Rate }),
+	count("telltale_leases_failed_total", "Times that the instances could not count the streams of users together, and this one went by its own count.", func(s web.Stats) int64 { return s.Limit.LeaseErrors }),
 	level("telltale_users_streaming", "Users with at least one stream open, or a poll under way.", func(s web.Stats) int64 { return int64(s.Limit.Users) }),
 	countBy("telltale_publishing_refused_total", "Publishing requests refused, by HTTP status.", "status", strconv.Itoa, func(s web.Stats) map[int]int64 { return s.Publishing }),
 }
@@ -112,6 +116,27 @@ var journalMetrics = []metric[journal.Stats]{
 	spread("telltale_journal_commit_seconds", "How long commits took, durable included.", seconds, func(s journal.Stats) stat.Snapshot { return s.Commit }),
 	spread("telltale_journal_commit_events", "Events in one commit.", 1, func(s journal.Stats) stat.Snapshot { return s.Batch }),
 	level("telltale_journal_bytes", "Bytes of events held, as retention counts them.", func(s journal.Stats) int64 { return s.Bytes }),
+}
+
+var awayMetrics = []metric[journal.Away]{
+	{name: "telltale_record_away_seconds", help: "For how long the record, which lies in another process, can't be reached; 0: it can.", kind: gauge, value: func(a journal.Away) float64 {
+		if a.IsZero() {
+			return 0
+		}
+		return max(0, time.Since(a.Since).Seconds())
+	}},
+}
+
+var clusterMetrics = []metric[cluster.Stats]{
+	{name: "telltale_cluster_instances", help: "Instances that share the record, this one among them, by state: up, draining, ended (it said so), gone (not heard of for six seconds). Those that ended or are gone are counted for ten minutes.",
+		kind: gauge, labels: []string{"state"}, by: func(s cluster.Stats) map[string]float64 {
+			out := make(map[string]float64)
+			for state, n := range s.Instances {
+				out[string(state)] = float64(n)
+			}
+			return out
+		}},
+	{name: "telltale_cluster_list_age_seconds", help: "How old that is.", kind: gauge, value: func(s cluster.Stats) float64 { return s.Age.Seconds() }},
 }
 
 var redactMetrics = []metric[map[string]int64]{
@@ -198,6 +223,12 @@ func newCollector(s Sources) *collector {
 	}
 	if s.Journal != nil {
 		c.parts = append(c.parts, newPart(s.Journal, journalMetrics))
+	}
+	if s.Away != nil {
+		c.parts = append(c.parts, newPart(s.Away, awayMetrics))
+	}
+	if s.Cluster != nil {
+		c.parts = append(c.parts, newPart(s.Cluster, clusterMetrics))
 	}
 	if s.Redacted != nil {
 		c.parts = append(c.parts, newPart(s.Redacted, redactMetrics))

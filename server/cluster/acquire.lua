@@ -1,10 +1,13 @@
--- Takes a lease: KEYS are the user's set; ARGV the lease, how many there may be, how long it lasts in milliseconds. Answers 1 or 0.
+-- Takes a lease: KEYS are the user's set; ARGV the lease, how many there may be, how long it lasts in milliseconds, and until when it is wanted. Answers 1, 0 when
+-- there are so many, or -1 when it is too late; and the time.
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+local at = string.format('%.0f', now)
+if now > tonumber(ARGV[4]) then return {-1, at} end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at)
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
-  return 0
+  return {0, at}
 end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[3]), ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
+return {1, at}

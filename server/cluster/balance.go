@@ -11,6 +11,9 @@ const (
 	surplusLeast  = 50
 	// pace is what part of its streams an instance lets go in a second.
 	pace = 0.02
+	// steady is for how long an instance has to have clearly more: what the others have is told with a delay, so that streams which come to all at once seem
+	// to come to this one alone.
+	steady = 3 * every
 	// calm is for how long nothing is let go after that.
 	calm = 5 * time.Minute
 )
@@ -34,6 +37,7 @@ func surplus(mine int, others []int) int {
 
 // balancer says how many streams to let go. It has no clock.
 type balancer struct {
+	since time.Time // there is a surplus; zero: there is none
 	left  int       // to let go
 	quiet time.Time // nothing before
 }
@@ -42,16 +46,22 @@ type balancer struct {
 // more than it seemed, or have gone, the rest stays.
 func (b *balancer) step(now time.Time, mine int, others []int, ok bool) int {
 	if !ok || len(others) == 0 {
-		b.left = 0
+		b.left, b.since = 0, time.Time{}
 		return 0
 	}
 	if b.left == 0 {
-		if now.Before(b.quiet) {
+		n := surplus(mine, others)
+		if n == 0 || now.Before(b.quiet) {
+			b.since = time.Time{}
 			return 0
 		}
-		if b.left = surplus(mine, others); b.left == 0 {
+		if b.since.IsZero() {
+			b.since = now
+		}
+		if now.Sub(b.since) < steady {
 			return 0
 		}
+		b.left, b.since = n, time.Time{}
 	}
 	if b.left = min(b.left, int(float64(mine)-meanOf(mine, others))); b.left <= 0 {
 		b.left, b.quiet = 0, now.Add(calm)

@@ -9,6 +9,10 @@
 // for as long as package limit says (15 s) and are renewed in batches at every third of that; what an instance that died had
 // is free when its leases have run out.
 //
+// Whatever is lost on the way, a lease that no open stream renews is gone within that time. Each call says until when it is wanted, by Redis's clock, so that what was
+// given up is not done later by a Redis that stood still; what can't be given back is tried again until it has run out; and what was cut off and may
+// be done yet is waited for, and given back once more.
+//
 // While Redis is away nobody can be asked, and at most what a user may have in all is what he may have on each instance: package limit
 // falls back to its own count. Streams are then neither refused nor ended for want of a Redis. When it is back the next renewal takes a lease for every
 // stream that is open; who has too many by then keeps them, and gets no more until he is below the limit. The same is true for the seconds
@@ -28,7 +32,7 @@
 // # Balance
 //
 // Streams last long, so an instance that was added has none and one that never ended has most. One that has clearly more than the mean (a fifth more
-// and at least fifty) lets the surplus go, at most one in fifty a second, and then leaves it at that for five minutes, whatever comes: who decides where
+// and at least fifty) for six seconds lets the surplus go, at most one in fifty a second, and then leaves it at that for five minutes, whatever comes: who decides where
 // they go is the balancer in front, and where it sends them all back to us there is nothing to be won by trying again. Nothing is let go
 // while Redis is away or this instance drains.
 //

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -28,6 +29,8 @@ var (
 const (
 	// askTime bounds what somebody waits for who opens a stream; nobody is kept from one by a Redis that is slow.
 	askTime = time.Second
+	// renewTime bounds one call that renews leases: nobody waits for it.
+	renewTime = 2 * time.Second
 	// atOnce bounds how many leases one call renews or gives back: Redis does nothing else meanwhile.
 	atOnce = 500
 	// remembered is how long it is known that a lease was given back: longer than a renewal takes that began before.
@@ -41,13 +44,23 @@ type Leases struct {
 	redis  goredis.UniversalClient
 	prefix string
 	remote journal.Remote // nil: never away
+	clock  clock
+	ttl    atomic.Int64 // nanoseconds; the longest that any was taken for
 
 	inOrder sync.Mutex // held while leases are renewed or given back: no renewal takes back what was given back
 
 	mu       sync.Mutex // guards what follows
-	released []limit.Lease
+	released []returned
 	gone     map[limit.Lease]time.Time // given back since
+	doubt    time.Time                 // until then Redis may do what was given up
 	wake     chan struct{}             // holds a token when there are some to give back
+}
+
+// returned is a lease to be given back.
+type returned struct {
+	limit.Lease
+	since time.Time
+	due   time.Time // not before; zero: at once
 }
 
 var _ limit.Leases = (*Leases)(nil)
@@ -77,9 +90,9 @@ func (s *Leases) Acquire(ctx context.Context, l limit.Lease, most int, ttl time.
 	if err := s.away(); err != nil {
 		return false, fmt.Errorf("cluster: lease: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	n, err := acquireScript.Run(ctx, s.redis, []string{s.key(l.User)}, l.ID, most, ttl.Milliseconds()).Int()
+	n, err := s.run(ctx, askTime, acquireScript, []string{s.key(l.User)}, ttl, func(until int64) []any {
+		return []any{l.ID, most, ttl.Milliseconds(), until}
+	})
 	if err != nil {
 		return false, fmt.Errorf("cluster: lease: %w", err)
 	}
@@ -87,14 +100,14 @@ func (s *Leases) Acquire(ctx context.Context, l limit.Lease, most int, ttl time.
 }
 
 // Renew implements limit.Leases.
-func (s *Leases) Renew(ctx context.Context, leases []limit.Lease, ttl time.Duration) error {
-	if err := s.away(); err != nil {
-		return fmt.Errorf("cluster: renew leases: %w", err)
-	}
-	for part := range slices.Chunk(leases, atOnce) {
-		if err := s.renew(ctx, part, ttl); err != nil {
-			return fmt.Errorf("cluster: renew leases: %w", err)
+func (s *Leases) Renew(ctx context.Context, leases []limit.Lease, ttl time.Duration) (err error) {
+	for part := range slices.Chunk(leases, atOnce) { // one that fails keeps none of the others from being renewed
+		if err = errors.Join(err, s.away(), ctx.Err()); s.away() == nil && ctx.Err() == nil {
+			err = errors.Join(err, s.renew(ctx, part, ttl))
 		}
+	}
+	if err != nil {
+		return fmt.Errorf("cluster: renew leases: %w", err)
 	}
 	return nil
 }
@@ -102,28 +115,76 @@ func (s *Leases) Renew(ctx context.Context, leases []limit.Lease, ttl time.Durat
 func (s *Leases) renew(ctx context.Context, leases []limit.Lease, ttl time.Duration) error {
 	s.inOrder.Lock()
 	defer s.inOrder.Unlock()
-	keys, args := make([]string, 0, len(leases)), []any{ttl.Milliseconds()}
+	keys, ids := make([]string, 0, len(leases)), make([]any, 0, len(leases))
 	s.mu.Lock()
 	for _, l := range leases {
 		if _, gone := s.gone[l]; !gone {
 			keys = append(keys, s.key(l.User))
-			args = append(args, l.ID)
+			ids = append(ids, l.ID)
 		}
 	}
 	s.mu.Unlock()
 	if len(keys) == 0 {
 		return nil
 	}
-	return renewScript.Run(ctx, s.redis, keys, args...).Err()
+	_, err := s.run(ctx, renewTime, renewScript, keys, ttl, func(until int64) []any {
+		return append([]any{ttl.Milliseconds(), until}, ids...)
+	})
+	return err
+}
+
+// errClock reports a Redis whose clock is another each time that it is asked.
+var errClock = errors.New("the clock of Redis leaps")
+
+// run runs a script within a time that Redis is told of, by its own clock: what is given up here is not done later, by a Redis that stood still or over a
+// connection that did. It returns the script's first number.
+func (s *Leases) run(ctx context.Context, within time.Duration, script *goredis.Script, keys []string, ttl time.Duration, args func(until int64) []any) (int64, error) {
+	if n := int64(ttl); n > s.ttl.Load() {
+		s.ttl.Store(n)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	for range 2 { // the first time the clock may turn out to have been set
+		until, err := s.clock.theirs(ctx, s.redis, deadline)
+		if err != nil {
+			return 0, err
+		}
+		got, err := script.Run(ctx, s.redis, keys, args(until)...).Int64Slice()
+		if err != nil {
+			if _, said := errors.AsType[goredis.Error](err); !said { // it may be on its way yet
+				s.mu.Lock()
+				s.doubt = later(s.doubt, deadline.Add(clockError))
+				s.mu.Unlock()
+			}
+			return 0, err
+		}
+		if len(got) != 2 {
+			return 0, fmt.Errorf("cluster: a script answers %v", got)
+		}
+		s.clock.tick(got[1])
+		if got[0] >= 0 {
+			return got[0], nil
+		}
+	}
+	return 0, errClock
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Release implements limit.Leases. Run gives it back.
 func (s *Leases) Release(l limit.Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gone[l] = time.Now()
+	now := time.Now()
+	s.gone[l] = now
 	if len(s.released) < maxReleased {
-		s.released = append(s.released, l)
+		s.released = append(s.released, returned{Lease: l, since: now})
 	}
 	select {
 	case s.wake <- struct{}{}:
@@ -131,47 +192,102 @@ func (s *Leases) Release(l limit.Lease) {
 	}
 }
 
-// Run gives leases back until ctx ends, then what is left, for a second at most, and returns ctx's error.
+// Run gives leases back until ctx ends, then what is left, for a second at most, and returns ctx's error. What Redis does not take is tried again until the
+// lease has run out anyway.
 func (s *Leases) Run(ctx context.Context) error {
 	sweep := time.NewTicker(remembered / 2)
 	defer sweep.Stop()
+	again := time.NewTimer(0)
+	defer again.Stop()
 	for {
 		select {
 		case <-s.wake:
-			_ = s.giveBack(context.WithoutCancel(ctx)) // what can't be given back runs out
+		case <-again.C:
 		case now := <-sweep.C:
 			s.forget(now.Add(-remembered))
+			continue
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 			defer cancel()
-			_ = s.giveBack(last)
+			_ = s.giveBack(last) // what can't be given back runs out
 			return ctx.Err()
 		}
+		if next := s.giveBack(context.WithoutCancel(ctx)); next > 0 {
+			again.Reset(next)
+		}
 	}
 }
 
-func (s *Leases) giveBack(ctx context.Context) error {
+// giveBack gives back what is due. It returns when to come again; zero: nothing is left.
+func (s *Leases) giveBack(ctx context.Context) (next time.Duration) {
 	for {
+		part := s.due(time.Now())
+		if len(part) == 0 {
+			return s.next(time.Now())
+		}
+		if errors.Join(s.away(), ctx.Err()) != nil || s.remove(ctx, part) != nil {
+			s.keep(part, time.Time{})
+			return askTime
+		}
+		// What was given up before may have taken them again, or do so until then.
 		s.mu.Lock()
-		n := min(len(s.released), atOnce)
-		part := s.released[:n:n]
-		if s.released = s.released[n:]; n == 0 {
-			s.released = nil
-		}
+		doubt := s.doubt
 		s.mu.Unlock()
-		if n == 0 {
-			return nil
-		}
-		if err := errors.Join(s.away(), ctx.Err()); err != nil {
-			return err
-		}
-		if err := s.remove(ctx, part); err != nil {
-			return err
+		if time.Now().Before(doubt) {
+			s.keep(part, doubt)
 		}
 	}
 }
 
-func (s *Leases) remove(ctx context.Context, leases []limit.Lease) error {
+// due takes some of what is to be given back by now. What has run out meanwhile is not.
+func (s *Leases) due(now time.Time) (part []returned) {
+	ttl := time.Duration(s.ttl.Load())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := s.released[:0]
+	for _, l := range s.released {
+		switch {
+		case now.Sub(l.since) > ttl+renewTime:
+		case len(part) < atOnce && !now.Before(l.due):
+			part = append(part, l)
+		default:
+			left = append(left, l)
+		}
+	}
+	clear(s.released[len(left):])
+	if s.released = left; len(left) == 0 {
+		s.released = nil
+	}
+	return part
+}
+
+// keep puts back what is to be given back later.
+func (s *Leases) keep(part []returned, due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range part {
+		l.due = due
+		s.released = append(s.released, l)
+	}
+}
+
+// next returns how long nothing is due; zero: nothing is left.
+func (s *Leases) next(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.released) == 0 {
+		return 0
+	}
+	first := s.released[0].due
+	for _, l := range s.released {
+		if l.due.Before(first) {
+			first = l.due
+		}
+	}
+	return max(first.Sub(now), time.Millisecond)
+}
+
+func (s *Leases) remove(ctx context.Context, leases []returned) error {
 	s.inOrder.Lock()
 	defer s.inOrder.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, askTime)

@@ -117,6 +117,22 @@ func (m *Members) List() (list []Instance, at time.Time) {
 	return list, at
 }
 
+// Stats are what Members know, as numbers.
+type Stats struct {
+	Instances map[State]int // of each state; those that ended or are gone for as long as they are listed
+	Age       time.Duration // since the list was true: more than a few seconds where Redis does not answer
+}
+
+// Stats returns what List does, as numbers. Every state is in it.
+func (m *Members) Stats() Stats {
+	list, at := m.List()
+	s := Stats{Instances: map[State]int{Up: 0, Draining: 0, Ended: 0, Gone: 0}, Age: max(0, time.Since(at))}
+	for _, i := range list {
+		s.Instances[i.State]++
+	}
+	return s
+}
+
 // Run says what this instance does, and asks what the others do, until ctx ends; then it says that this one has ended. It returns
 // ctx's error.
 func (m *Members) Run(ctx context.Context) error {

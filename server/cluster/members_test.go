@@ -149,7 +149,7 @@ func TestBalance(t *testing.T) {
 		now = now.Add(time.Second)
 	}
 	now = now.Add(time.Minute)
-	if b.step(now, 5000, []int{0, 0}, true) == 0 {
+	if n, _ := lasting(t, &b, now, 5000, []int{0, 0}); n == 0 {
 		t.Error("the calm never ends")
 	}
 	if b.step(now, 5000, []int{0, 0}, false) != 0 {
@@ -157,17 +157,46 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+// lasting returns what is let go when a surplus has lasted, and when that is. Until then nothing is.
+func lasting(t *testing.T, b *balancer, now time.Time, mine int, others []int) (int, time.Time) {
+	t.Helper()
+	for range int(steady / time.Second) {
+		if n := b.step(now, mine, others, true); n > 0 {
+			t.Errorf("let %d go for a surplus of a moment", n)
+		}
+		now = now.Add(time.Second)
+	}
+	return b.step(now, mine, others, true), now
+}
+
+// Streams come to all at once, and what the others have is told later: that moves nobody.
+func TestBalanceOverlooksAMoment(t *testing.T) {
+	var b balancer
+	now := time.Unix(0, 0)
+	for i := range 60 {
+		others := []int{1000, 1000}
+		if i%5 < 4 {
+			others = []int{300, 200}
+		}
+		if n := b.step(now, 1000, others, true); n > 0 {
+			t.Fatalf("let %d go", n)
+		}
+		now = now.Add(time.Second)
+	}
+}
+
 // Whoever goes while the surplus is let go takes nobody's streams along, and who has fewer than it seemed gets no more.
 func TestBalanceHeedsTheOthers(t *testing.T) {
 	now := time.Unix(0, 0)
 	var b balancer
-	if b.step(now, 300, []int{0, 0}, true) == 0 {
+	n, now := lasting(t, &b, now, 300, []int{0, 0})
+	if n == 0 {
 		t.Fatal("nothing was let go")
 	}
 	if n := b.step(now, 294, nil, true); n != 0 {
 		t.Errorf("let %d go with nobody to take them", n)
 	}
-	if b.step(now, 294, []int{0, 0}, true) == 0 {
+	if n, now = lasting(t, &b, now, 294, []int{0, 0}); n == 0 {
 		t.Error("that was no reason to stop for long")
 	}
 	if n := b.step(now, 294, []int{290, 300}, true); n != 0 {

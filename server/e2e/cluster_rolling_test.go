@@ -16,7 +16,7 @@ import (
 )
 
 // Three instances behind nginx are restarted one after the other while their readers read: nobody loses an event, and they come back spread
-// out. With 300 readers; with TELLTALE_SOAK 3,000.
+// out. A page in Chromium is among them: it is not reloaded, and ends with what was recorded, each event once. With 300 readers; with TELLTALE_SOAK 3,000.
 func TestClusterRollingRestart(t *testing.T) {
 	readers, drain := 300, 4*time.Second
 	if soak() {
@@ -27,9 +27,15 @@ func TestClusterRollingRestart(t *testing.T) {
 		redis: []string{"--appendonly", "yes"},
 	})
 	front := strings.TrimPrefix(c.behindNginx(), "http://")
-	c.nodes[0].publish("web-1", `{"type":"backup:finished","data":{"n":0}}`)
+	c.nodes[0].publish("web-1", `{"type":"server:online","data":{}}`)
 	source := &httpsource.Source{URL: "http://any/api/events", Client: c.client("", front)}
 	all := gather(t, readers, func(int) feed.Source { return source })
+
+	page := open(t)
+	page.visit("http://" + front + "/servers/web-1")
+	page.live()
+	eval[any](page, `window.notReloaded = true; null`)
+	shown := len(c.record()) // before the page was there
 
 	publishing, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -37,9 +43,13 @@ func TestClusterRollingRestart(t *testing.T) {
 	client.Timeout = patience
 	var publishers sync.WaitGroup
 	for i := range uint64(4) {
-		p := &publisher{url: "http://any", name: fmt.Sprint("p", i), every: 100 * time.Millisecond, size: 3, random: rand.New(rand.NewPCG(1, i)), make: report}
+		p := &publisher{url: "http://any", name: fmt.Sprint("p", i), every: 100 * time.Millisecond, size: 3, random: rand.New(rand.NewPCG(1, i)), make: ofOthers}
 		publishers.Go(func() { p.run(publishing, t, client) })
 	}
+	// What the page shows, over all of the time that the restarts take, and no more lines than it has room for.
+	const lines = 400
+	ofPage := &publisher{url: "http://any", name: "page", every: 6 * drain / (lines / 2), size: 3, most: lines, random: rand.New(rand.NewPCG(1, 4)), make: oneServer}
+	publishers.Go(func() { ofPage.run(publishing, t, client) })
 	for i, n := range c.nodes {
 		n.stop()
 		n.start()
@@ -50,6 +60,7 @@ func TestClusterRollingRestart(t *testing.T) {
 	}
 	stop()
 	publishers.Wait()
+	c.nodes[0].publish("web-1", `{"type":"server:idle","data":{}}`) // the last of all, so that the page ends where the record does
 	record := c.record()
 	head := record[len(record)-1].ID
 	all.wait("all to have everything", head)
@@ -57,6 +68,13 @@ func TestClusterRollingRestart(t *testing.T) {
 		all.truth.saw(e)
 	}
 	all.check(head)
+	page.live()
+	page.holdsRecord(c.nodes[0], shown)
+	if text := page.account(); !strings.Contains(text, "Away ") || !strings.Contains(text, "fetched.") {
+		t.Errorf("the page was on instances that were restarted, and its account says nothing of it: %s", text)
+	}
+	page.quiet("net::ERR_", "the server responded with a status of 503")
+	t.Logf("the page: %s", page.account())
 
 	// How they came back: no second saw more than a fifth of them.
 	var again []time.Time
@@ -85,6 +103,11 @@ func TestClusterRollingRestart(t *testing.T) {
 			t.Errorf("%s was reset", w.name)
 		}
 	}
+}
+
+// ofOthers is a report of servers whose page is not looked at.
+func ofOthers(random *rand.Rand, key string, n int) string {
+	return strings.Replace(report(random, key, n), `"web-`, `"db-`, 1)
 }
 
 // Instances that were started anew get their share: the one that has all lets the surplus go, a little at a time, each to go on elsewhere without

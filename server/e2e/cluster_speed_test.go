@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mcp-cloud/telltale/server/journal/redis/redistest"
 )
 
 // How fast three instances record and hand out, beside one with a record of its own: TELLTALE_SOAK=1, on a machine with nothing else to do.
@@ -79,22 +80,24 @@ func TestClusterThroughput(t *testing.T) {
 	}
 }
 
-// What an instance hands out of a record in Redis comes within a tenth of what it hands out of its own.
+// What an instance hands out of a record in Redis comes within a tenth of what it hands out of its own: to 1,000 readers, as fast as it can, with one publisher
+// who sends a hundred events at a time and waits for each hundred. Both records are as durable, every acknowledged event on the disk. The Redis takes its CPU
+// of the same machine, and that counts against it here; what the instance itself spends is told apart.
+//
+// No two moments of a machine are alike, so the two are measured one after the other, in turns, and of each pair only the ratio counts; the
+// median of all pairs is judged. Where the first pairs leave it open there are more.
 func TestClusterFanOut(t *testing.T) {
 	if !soak() {
 		t.Skip("a measurement: TELLTALE_SOAK=1")
 	}
-	c := cluster(t, clusterOptions{redis: []string{"--appendonly", "yes", "--appendfsync", "always"}})
-	for _, n := range c.nodes {
-		n.stop()
-	}
+	redis := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	type measured struct {
 		Rate float64 `json:"deliveriesPerSecond"`
 		CPU  float64 `json:"serverCpuSecondsPerMillion"`
 	}
 	flood := func(args ...string) measured {
 		t.Helper()
-		args = append([]string{"flood", "--json", "--connections", "1000", "--duration", "10s"}, args...)
+		args = append([]string{"flood", "--json", "--connections", "1000", "--duration", "8s"}, args...)
 		out, err := exec.Command(binary, args...).Output()
 		if err != nil {
 			t.Fatalf("flood: %v: %s", err, out)
@@ -107,18 +110,31 @@ func TestClusterFanOut(t *testing.T) {
 		}
 		return report.Results[0]
 	}
-	var own, shared []measured
-	for range 5 { // in turn, for the machine is not the same all the time
-		own = append(own, flood())
-		shared = append(shared, flood("--serve-flag=--redis="+c.redis.URL()))
-	}
-	median := func(all []measured) measured {
-		slices.SortFunc(all, func(a, b measured) int { return cmp.Compare(a.Rate, b.Rate) })
+	own := func() measured { return flood() }
+	shared := func() measured { return flood("--serve-flag=--redis=" + redis.URL()) }
+	median := func(all []float64) float64 {
+		all = slices.Sorted(slices.Values(all))
 		return all[len(all)/2]
 	}
-	a, b := median(own), median(shared)
-	t.Logf("to 1,000 readers, deliveries a second and CPU seconds of a million, median first: %+v of %+v from a record of its own, %+v of %+v from Redis", a, own, b, shared)
-	if b.Rate < 0.9*a.Rate {
-		t.Errorf("%.2f times as many, want 0.9", b.Rate/a.Rate)
+	own()
+	shared() // both once for nothing: files and caches are warm from here on
+	const least, few, most = 0.9, 5, 11
+	var rates, cpus, ownRates, sharedRates []float64
+	for n := 0; n < few || n < most && median(rates) < least; n++ {
+		var a, b measured
+		if n%2 == 0 {
+			a, b = own(), shared()
+		} else {
+			b, a = shared(), own()
+		}
+		rates, cpus = append(rates, b.Rate/a.Rate), append(cpus, b.CPU/a.CPU)
+		ownRates, sharedRates = append(ownRates, a.Rate), append(sharedRates, b.Rate)
+		t.Logf("pair %d: %.2f M deliveries a second of its own, %.2f M from Redis, %.2f times as many; %.3f and %.3f CPU seconds a million, %.2f times as much",
+			n+1, a.Rate/1e6, b.Rate/1e6, b.Rate/a.Rate, a.CPU, b.CPU, b.CPU/a.CPU)
+	}
+	t.Logf("medians of %d pairs: %.2f M deliveries a second of its own, %.2f M from Redis; from Redis %.2f times as many, for %.2f times the CPU of the instance",
+		len(rates), median(ownRates)/1e6, median(sharedRates)/1e6, median(rates), median(cpus))
+	if got := median(rates); got < least {
+		t.Errorf("from Redis it hands out %.2f times as much as of its own, want %.1f; ratios of all pairs: %.2f, of CPU: %.2f", got, least, rates, cpus)
 	}
 }

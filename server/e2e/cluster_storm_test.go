@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,11 +22,19 @@ import (
 // killed and started with its file and without, connections to it are cut, delayed and held up. Each reader ends with exactly what was
 // recorded, once and in order, or was told of a reset; and nothing is left over.
 //
-// It takes most of a minute with 300 readers; with TELLTALE_SOAK ten minutes with 3,000.
+// It takes most of a minute with 300 readers; with TELLTALE_SOAK ten minutes with 3,000, or what TELLTALE_STORM says, such as "1000 2m".
 func TestClusterStorm(t *testing.T) {
 	readers, lasts, users, every := 300, 40*time.Second, 10, 200*time.Millisecond
 	if soak() {
 		readers, lasts, users, every = 3000, 10*time.Minute, 100, time.Second // the readers decode everything in this one process
+		if text := os.Getenv("TELLTALE_STORM"); text != "" {
+			n, long, _ := strings.Cut(text, " ")
+			var err, err2 error
+			readers, err = strconv.Atoi(n)
+			if lasts, err2 = time.ParseDuration(long); err != nil || err2 != nil || readers <= 0 || lasts <= 0 {
+				t.Fatalf("TELLTALE_STORM: %q is not how many readers and for how long", text)
+			}
+		}
 	}
 	seed := seeds(t, 1)[0]
 	random := rand.New(rand.NewPCG(seed, 99))
@@ -152,7 +162,8 @@ func (c *many) record() []wire.Event {
 	return c.nodes[0].allRecorded("")
 }
 
-// nothingLeft wants every instance to hold no more than when it was new, and Redis no lease.
+// nothingLeft wants every instance to hold no stream and no more than when it was new, and Redis no lease. What is left it names, with what it takes to
+// find out whose fault that is.
 func (c *many) nothingLeft(fresh []load) {
 	c.t.Helper()
 	for _, transport := range c.transports {
@@ -160,21 +171,31 @@ func (c *many) nothingLeft(fresh []load) {
 	}
 	const slack = 12      // goroutines
 	const kept = 3*16 + 8 // descriptors: of connections to Redis, of which each of three pools keeps some
-	for i := range c.nodes {
-		var now load
-		eventually(c.t, fmt.Sprint("instance ", i, " to hold no more than when it was new"), func() (bool, string) {
-			now, _ = c.load(i)
-			return now.goroutines <= fresh[i].goroutines+slack && now.files <= fresh[i].files+kept, fmt.Sprintf("%+v, was %+v", now, fresh[i])
-		})
-	}
 	for i, n := range c.nodes {
 		eventually(c.t, fmt.Sprint("no stream to be open at instance ", i), func() (bool, string) {
 			_, _, body := c.ask("GET", n.url+"/api/sessions?user=*", c.token, "")
 			return strings.Contains(body, `"sessions":[]`), body
 		})
 	}
-	eventually(c.t, "no lease to be left", func() (bool, string) {
+	for i := range c.nodes {
+		var now load
+		eventually(c.t, fmt.Sprint("instance ", i, " to hold no more than when it was new"), func() (bool, string) {
+			var profile string
+			now, profile = c.load(i)
+			return now.goroutines <= fresh[i].goroutines+slack && now.files <= fresh[i].files+kept, fmt.Sprintf("%+v, was %+v\n%s", now, fresh[i], profile)
+		})
+	}
+	eventually(c.t, "no lease to be left, as the last of them runs out after 15 s", func() (bool, string) {
 		left := c.redis.Do("KEYS", "*streams:*")
-		return left == "", left
+		if left == "" {
+			return true, ""
+		}
+		var all strings.Builder
+		for key := range strings.Lines(left) {
+			key = strings.TrimSpace(key)
+			now := strings.Fields(c.redis.Do("TIME"))[0]
+			fmt.Fprintf(&all, "%s at %s lasts for %s ms: %s\n", key, now, c.redis.Do("PTTL", key), strings.Join(strings.Fields(c.redis.Do("ZRANGE", key, "0", "-1", "WITHSCORES")), " "))
+		}
+		return false, all.String()
 	})
 }

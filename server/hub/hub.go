@@ -85,6 +85,7 @@ type Hub struct {
 	mu     sync.Mutex // guards what follows, the feeds' maps and writing side, and the picture
 	life   *life      // nil: not ready, or closed
 	closed bool
+	turned chan struct{} // closed when life changes
 
 	// Only the loop touches these.
 	frame []byte  // wire bytes of the event in hand
@@ -130,7 +131,7 @@ func (l *life) id(seq uint64) event.ID {
 func New(log journal.Log, o Options) *Hub {
 	o = o.withDefaults()
 	return &Hub{log: log, o: o, ready: make(chan struct{}), readers: make(chan struct{}, o.Readers), pages: pages{max: o.PageBytes},
-		lateDue: never, tock: make(chan struct{}, 1), began: time.Now()}
+		turned: make(chan struct{}), lateDue: never, tock: make(chan struct{}, 1), began: time.Now()}
 }
 
 // Ready is closed when the picture was made for the first time and Subscribe works.
@@ -242,7 +243,7 @@ func (h *Hub) begin(ctx context.Context) (*life, error) {
 	}
 
 	h.mu.Lock()
-	h.life = l
+	h.begun(l)
 	h.mu.Unlock()
 	select {
 	case <-h.ready:
@@ -252,11 +253,25 @@ func (h *Hub) begin(ctx context.Context) (*life, error) {
 	return l, nil
 }
 
+// Turned reports whether Subscribe works, and returns a channel that is closed when that changes: ask again then.
+func (h *Hub) Turned() (ready bool, changed <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.life != nil, h.turned
+}
+
+// begun changes the present life. h.mu is held.
+func (h *Hub) begun(l *life) {
+	h.life = l
+	close(h.turned)
+	h.turned = make(chan struct{})
+}
+
 // end ends the present life, if there is one: its cursors get what was published, and then err.
 func (h *Hub) end(err error) {
 	h.mu.Lock()
 	l := h.life
-	h.life = nil
+	h.begun(nil)
 	if l != nil {
 		h.showAll(l)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,4 +121,53 @@ func TestAMomentAwayIsNoNews(t *testing.T) {
 			t.Errorf("got %v", fr)
 		}
 	}
+}
+
+// The record began anew and the hub can't read it yet: nobody waits for that in the place of others. All go on saying what there is to say, here that the record is
+// away; and when it can be read they all begin anew.
+func TestNobodyWaitsForTheHubInTheWayOfOthers(t *testing.T) {
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			log := &remote{memLog: newMemLog(), changed: make(chan struct{})}
+			var broken atomic.Bool
+			read := &unreadable{remote: log, broken: &broken}
+			s := open(t, read, stream.Options{Portable: way.portable, Record: log, Readers: 1, Workers: 1}, hub.Options{})
+			s.log, s.gzip, s.portable = log.memLog, way.gzip, way.portable
+			s.log.put(ev(t, "a", "server:online", 0, 0))
+			s.seen(1)
+			var all []*follower
+			for range 5 {
+				f := s.follow("/", "")
+				f.until(named("stream:heartbeat"))
+				all = append(all, f)
+			}
+			broken.Store(true)
+			s.log.change(func() { s.log.epoch, s.log.head, s.log.events = 8, 0, nil })
+			s.until(func() bool { ready, _ := s.hub.Turned(); return !ready }, func() string { return "the hub has not noticed" })
+			log.set(journal.Away{Since: time.Now().Add(-time.Hour), Err: errors.New("gone")})
+			for _, f := range all {
+				f.until(gapped("pending"))
+			}
+			broken.Store(false)
+			log.set(journal.Away{})
+			id := s.log.put(ev(t, "a", "server:busy", 1, 0))
+			for _, f := range all {
+				f.until(named("stream:reset"))
+				f.until(at(id))
+			}
+		})
+	}
+}
+
+// unreadable is a log that can't be read, though nobody says that it is away.
+type unreadable struct {
+	*remote
+	broken *atomic.Bool
+}
+
+func (u *unreadable) Read(ctx context.Context, q journal.Query) (journal.Page, error) {
+	if u.broken.Load() {
+		return journal.Page{}, fmt.Errorf("read: %w", journal.ErrUnavailable)
+	}
+	return u.remote.Read(ctx, q)
 }

@@ -27,7 +27,8 @@
 //
 // Where it is in another process that can't be reached (Options.Record), streams stay open and beat on. After a second of it each says
 // stream:gap with the reason "pending", and with "settled" when that is over; one that is opened meanwhile says it at its beginning. Who would have
-// to read the record waits until it is back, without being ended.
+// to read the record waits until it is back, without being ended. So does who is to begin anew while the hub is not ready: whoever
+// waits for it holds up nobody's heartbeat.
 //
 // # Compressed once
 //

@@ -97,7 +97,7 @@ func (p *portable) run(ctx context.Context) Reason {
 				wake = nil // there is something for it, which it can't have
 			}
 			select {
-			case <-p.s.away.turned(p.pending):
+			case <-p.s.away.turned(p.pending, p.anew):
 			case <-wake:
 			case <-alarm.C:
 			case <-sooner:

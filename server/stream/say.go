@@ -38,8 +38,11 @@ func (t *talk) limit(b []byte) []byte {
 }
 
 // read does what turn said it is behind with: reads the record, thins the backlog, or subscribes again. It gives up without a word
-// when ctx ends.
+// when ctx ends, or where there is no point in it any more: whoever has waited for his turn would keep others from theirs.
 func (t *talk) read(ctx context.Context) {
+	if t.over || t.s.away.stalls(t.anew) {
+		return
+	}
 	if t.anew {
 		t.resync(ctx)
 		return
@@ -79,27 +82,22 @@ func (t *talk) read(ctx context.Context) {
 // resync goes on in the log that began anew.
 func (t *talk) resync(ctx context.Context) {
 	after := t.cur.Place()
-	var cur *hub.Cursor
-	tick := time.NewTicker(anewEvery)
-	defer tick.Stop()
-	for cur == nil {
-		var err error
-		cur, err = t.s.hub.Open(ctx, hub.Subscription{Filter: t.cur.Filter(), Every: t.cur.Every(), After: after, Restricted: t.cur.Restricted()})
-		switch {
-		case err == nil:
-		case errors.Is(err, hub.ErrNotReady): // its picture is being made, which may take as long as the record is away
-			select {
-			case <-tick.C:
-				continue
-			case <-ctx.Done():
-				return
-			}
-		case ctx.Err() != nil, errors.Is(err, journal.ErrUnavailable):
-			return
-		default:
-			t.fail(err)
-			return
+	cur, err := t.s.hub.Open(ctx, hub.Subscription{Filter: t.cur.Filter(), Every: t.cur.Every(), After: after, Restricted: t.cur.Restricted()})
+	switch {
+	case err == nil:
+	case errors.Is(err, hub.ErrNotReady): // its picture is being made, which may take as long as the record is away: watch is about to say so
+		breath := time.NewTimer(anewEvery)
+		defer breath.Stop()
+		select {
+		case <-breath.C:
+		case <-ctx.Done():
 		}
+		return
+	case ctx.Err() != nil, errors.Is(err, journal.ErrUnavailable):
+		return
+	default:
+		t.fail(err)
+		return
 	}
 	t.cur.Close()
 	t.begin(cur)

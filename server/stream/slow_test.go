@@ -25,6 +25,7 @@ func narrow(t testing.TB, conn net.Conn) {
 func TestASlowReaderIsThinned(t *testing.T) {
 	each(t, stream.Options{Heartbeat: 60 * time.Millisecond, SlowBytes: 50_000}, hub.Options{}, func(t *testing.T, s *site) {
 		s.log.put(ev(t, "a", "server:online", 0, 0))
+		s.seen(1) // so that it is in the picture
 		conn := s.dial("/", "")
 		narrow(t, conn)
 		slow, err := s.attach(conn)

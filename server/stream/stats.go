@@ -47,6 +47,7 @@ func reasonOf(name string) Reason {
 // Stats are counts since the start, for metrics.
 type Stats struct {
 	Open, Detached     int64            // streams there are now; of these, detached
+	Pending            int64            // of those there are, the ones that say that the record is away
 	Opened             int64            // ever
 	Closed             map[string]int64 // by Reason
 	Bytes, PlainBytes  int64            // given to sockets, without the heads of answers; the same before compression
@@ -105,6 +106,9 @@ func (s *Server) Stats() Stats {
 		Bytes: c.bytes.Load(), PlainBytes: c.plain.Load(), Writes: c.writes.Load(), Full: c.full.Load(),
 		Thinned: c.thinned.Load(), Skipped: c.skipped.Load(), Trimmed: c.trimmed.Load(), Beats: c.beats.Load(),
 		CaughtUp: c.caughtUp.Load(), Resynced: c.resynced.Load(), Delivery: c.delivery.Snapshot(),
+	}
+	if s.away.now.Load() { // all of them have said so, or are about to
+		st.Pending = st.Open
 	}
 	s.mu.Lock()
 	for _, w := range s.workers {

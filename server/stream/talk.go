@@ -23,7 +23,7 @@ const (
 )
 
 const (
-	// anewEvery is how often a stream looks whether the hub is ready again when the log began anew.
+	// anewEvery is how long a stream waits that is to begin anew and finds the hub not ready before it was told so.
 	anewEvery = 50 * time.Millisecond
 	// pollEvery is when a reader without a place comes again, unless it is told otherwise.
 	pollEvery = 5 * time.Second
@@ -233,7 +233,10 @@ func (t *talk) fill(o *outbox, now time.Duration) verdict {
 		late = stalled
 	}
 	if t.anew {
-		return late
+		if t.s.away.stalls(true) {
+			return stalled
+		}
+		return behind
 	}
 	if !away && t.slow() && t.cur.Backlog() > t.s.o.SlowBytes {
 		return behind
@@ -247,7 +250,10 @@ func (t *talk) fill(o *outbox, now time.Duration) verdict {
 		return late
 	case errors.Is(err, hub.ErrReset):
 		t.anew = true
-		return late
+		if t.s.away.stalls(true) {
+			return stalled
+		}
+		return behind
 	case err != nil:
 		t.fail(err)
 		return says

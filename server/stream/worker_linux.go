@@ -56,6 +56,7 @@ type detached struct {
 	slot   uint32
 	index  int32 // in group
 	group  *group
+	job    *job          // while away: what the pool does for it, or will
 	fullAt time.Duration // since when the socket takes nothing
 	full   bool          // the socket takes nothing more: epoll will say when it does
 	away   bool          // the pool has it: only its slot may be looked at
@@ -244,12 +245,13 @@ func (w *worker) serveAll() {
 // prod has the worker look at a stream whose Handle was told to end it.
 func (w *worker) prod(h *Handle) { w.send(message{ended: h}) }
 
-// told ends a stream whose Handle says so. One that is not admitted yet, or away, finds out by itself.
+// told ends a stream whose Handle says so. One that is not admitted yet, or for which the pool reads, finds out by itself.
 func (w *worker) told(h *Handle) {
 	if int(h.slot) >= len(w.slots) {
 		return
 	}
-	if st := w.slots[h.slot].st; st != nil && st.handle == h && !st.away {
+	if st := w.slots[h.slot].st; st != nil && st.handle == h && (!st.away || st.job.withdraw()) {
+		st.away, st.job = false, nil
 		st.heed() // its socket may be full: then its last words wait with what is before them
 		w.serve(st)
 	}
@@ -257,7 +259,7 @@ func (w *worker) told(h *Handle) {
 
 // welcome takes back a stream that the pool had.
 func (w *worker) welcome(st *detached) {
-	st.away = false
+	st.away, st.job = false, nil
 	if st.gone {
 		w.drop(st, Gone)
 		return
@@ -298,7 +300,7 @@ func (w *worker) serve(st *detached) {
 			return
 		case behind:
 			st.away = true
-			w.s.pool.do(func(ctx context.Context) {
+			st.job = w.s.pool.do(func(ctx context.Context) {
 				reading, stop := context.WithTimeout(ctx, w.s.o.Heartbeat/2) // and then a sign of life
 				st.read(reading)
 				stop()
@@ -329,9 +331,9 @@ func (w *worker) event(e pollEvent) {
 		return // of a stream that has ended
 	}
 	switch {
-	case e.hungUp && st.away:
+	case e.hungUp && st.away && !st.job.withdraw():
 		st.gone = true
-	case e.hungUp:
+	case e.hungUp: // also one that waits for the pool, which may take long: its place is free now
 		w.drop(st, Gone)
 	case e.room && st.full:
 		st.full = false
@@ -406,11 +408,45 @@ func (w *worker) tick() {
 			w.lag = 0
 		}
 		for i := part; i < len(w.slots); i += w.wheel.parts {
-			if st := w.slots[i].st; st != nil && !st.away {
+			switch st := w.slots[i].st; {
+			case st == nil:
+			case !st.away:
 				w.look(st, now)
+			case w.due(st, now) && st.job.hold():
+				w.sign(st)
 			}
 		}
 	}
+}
+
+// due reports whether a sign of life, or the end, is due by the clock.
+func (w *worker) due(st *detached, now time.Duration) bool {
+	return now+w.wheel.round/2 >= min(st.beat, st.ends)
+}
+
+// sign has a stream say what is due while it waits for the pool, where it keeps its turn: however many wait there, each beats on. Its job is held.
+func (w *worker) sign(st *detached) {
+	now := w.s.now()
+	st.beat = min(st.beat, now)
+	if st.turn(&w.out, now) == says {
+		n, full, err := w.sender.send(st.fd, &w.out)
+		if err != nil {
+			st.job.release()
+			if st.job.withdraw() {
+				w.drop(st, Gone)
+			} else {
+				st.gone = true
+			}
+			return
+		}
+		size := w.out.size
+		st.wrote(&w.out, n)
+		if st.full = full && n < size; st.full {
+			st.fullAt = now
+			w.s.count.full.Add(1)
+		}
+	}
+	st.job.release()
 }
 
 // look does what is due for one stream.
@@ -429,7 +465,7 @@ func (w *worker) look(st *detached, now time.Duration) {
 		_, _, _ = w.sender.send(st.fd, &w.out) // as much as there may be room for after all
 		w.drop(st, Slow)
 	case st.full:
-	case now+w.wheel.round/2 >= min(st.beat, st.ends):
+	case w.due(st, now):
 		st.beat = min(st.beat, now)
 		w.serve(st)
 	}

@@ -88,9 +88,10 @@ func (s *Server) ready() handler {
 	}
 }
 
+// later tells a balancer to ask another instance, or this one again.
 func later(retryAfter int, format string, args ...any) error {
 	p := fail(http.StatusServiceUnavailable, format, args...)
-	p.retryAfter = retryAfter
+	p.retryAfter, p.meant = retryAfter, true
 	return p
 }
 

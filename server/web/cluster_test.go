@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,4 +101,7 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	<-stopped
+	if log := s.logged.String(); strings.Contains(log, "request failed") {
+		t.Errorf("that balancers were told of it is logged as a failure: %s", log)
+	}
 }

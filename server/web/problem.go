@@ -27,6 +27,7 @@ type problem struct {
 	Newest string       `json:"newest,omitempty"` // and the newest place there is; missing for who may not know it
 
 	retryAfter int         // seconds; 0: none
+	meant      bool        // it is how a balancer is told something, and no failure
 	header     http.Header // further headers of the answer
 }
 
@@ -124,7 +125,7 @@ func (s *Server) answer(h handler) http.Handler {
 		}
 		p := problemOf(err)
 		switch {
-		case errors.Is(err, errCrowded): // a flood must not become one of our log; metrics count it
+		case errors.Is(err, errCrowded), p.meant: // a flood must not become one of our log; metrics count it
 			s.logger.Debug("request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status)
 		case p.Status >= 500:
 			s.logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", p.Status, "error", err)
