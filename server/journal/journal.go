@@ -164,11 +164,12 @@ type Limit struct {
 	Bytes int64
 }
 
-// DefaultRetention suits a laptop: at most some 200 MB of events on disk. A month of what happened, three days of what was
-// said, six hours of what was measured (four samples a second of one machine come to 25 MB).
+// DefaultRetention suits a laptop: at most some 180 MB of events on disk. A month of what happened, three days of what was
+// said, six hours of what was measured (four samples a second of one machine come to 25 MB): of ten machines it is the last hour, so that their
+// day takes less than 60 MB with all its history, which charts are drawn of. See server/history.
 var DefaultRetention = Retention{
 	State:       Limit{Age: 30 * 24 * time.Hour, Bytes: 64 << 20},
-	Sample:      Limit{Age: 6 * time.Hour, Bytes: 64 << 20},
+	Sample:      Limit{Age: 6 * time.Hour, Bytes: 32 << 20},
 	Line:        Limit{Age: 3 * 24 * time.Hour, Bytes: 64 << 20},
 	DedupWindow: 24 * time.Hour,
 }

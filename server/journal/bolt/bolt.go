@@ -17,7 +17,7 @@
 //
 // Buckets: "meta" (format, epoch, sequence, how far each class is trimmed), one for each class keyed by big-endian
 // sequence number, "kept" (states that outlived retention, being the latest of their type and server), "seen" (the
-// publishers' ids of the dedup window) and "notes". The file does not shrink: room that retention frees is used again.
+// publishers' ids of the dedup window), "notes" and "shelf". The file does not shrink: room that retention frees is used again.
 package bolt
 
 import (
@@ -67,6 +67,7 @@ type Log struct {
 	queue   queue
 	recent  recent
 	notes   notes
+	errands errands
 	bytes   atomic.Int64 // of all events held
 	count   *journal.Counters
 	closing chan struct{} // closed when Close is called

@@ -40,6 +40,8 @@ func TestLog(t *testing.T) {
 
 func TestNotes(t *testing.T) { journaltest.TestNotes(t, newStore(0)) }
 
+func TestShelf(t *testing.T) { journaltest.TestShelf(t, newStore(0)) }
+
 func newStore(tailBytes int) func(t *testing.T) journaltest.Store {
 	return func(t *testing.T) journaltest.Store {
 		dir := t.TempDir()

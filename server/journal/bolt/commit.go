@@ -84,6 +84,7 @@ func (l *Log) run() {
 		case <-l.closing:
 			l.turnAway(trimmers)
 			l.notes.turnAway()
+			l.errands.turnAway()
 			return
 		default:
 		}
@@ -93,6 +94,7 @@ func (l *Log) run() {
 			l.queue.gather(len(group))
 		}
 		noted := l.commitNotes()
+		ran := l.doErrand()
 		trimmers = append(trimmers, wishes...)
 		if trimming = trimming || len(wishes) > 0 || l.overfull(); trimming {
 			more, err := l.trimStep()
@@ -107,7 +109,7 @@ func (l *Log) run() {
 				trimming, trimmers = false, nil
 			}
 		}
-		if len(group) > 0 || noted || trimming {
+		if len(group) > 0 || noted || ran || trimming {
 			continue
 		}
 		select {

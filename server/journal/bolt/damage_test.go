@@ -45,6 +45,17 @@ var goodFile = sync.OnceValue(func() []byte {
 			panic(err)
 		}
 	}
+	bounds, err := l.Bounds(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	var blocks []journal.Block
+	for i := range 40 {
+		blocks = append(blocks, journal.Block{BlockKey: journal.BlockKey{Drawer: "d", Name: strings.Repeat("n", i+1)}, Value: []byte(strings.Repeat("v", i*20))})
+	}
+	if err := l.PutBlocks(context.Background(), bounds.Head, true, blocks); err != nil {
+		panic(err)
+	}
 	if err := errors.Join(l.Trim(context.Background()), l.Close()); err != nil {
 		panic(err)
 	}
@@ -88,6 +99,12 @@ func tryDamaged(t *testing.T, data []byte, size int64) (opened bool) {
 	}
 	if _, err := l.Append(t.Context(), []event.Event{sample(0)}); err != nil {
 		t.Errorf("opened and not writable: %v", err)
+	}
+	if _, err := l.Drawer(t.Context(), "d"); err != nil {
+		t.Errorf("opened and the shelf not readable: %v", err)
+	}
+	if bounds, err := l.Bounds(t.Context()); err != nil || l.PutBlocks(t.Context(), bounds.Head, true, nil) != nil {
+		t.Errorf("opened and the shelf not writable: %v", err)
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -26,9 +27,20 @@ func refused(err error) bool {
 var passing = []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "NOREPLICAS", "UNKILLABLE", "EXPIRED",
 	"max number of clients"}
 
+// errTrust says that whoever answers has no certificate that is good. Only Open takes that for final: later it is a Redis that is away, until it has one.
+var errTrust = errors.New("its certificate is not good")
+
+// trusted marks an error as errTrust if it is one.
+func trusted(err error) error {
+	if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
+		return fmt.Errorf("%w: %w", errTrust, err)
+	}
+	return err
+}
+
 // passes reports that trying again soon makes sense.
 func passes(err error) bool {
-	if errors.Is(err, errAnswer) || errors.Is(err, errRecord) {
+	if errors.Is(err, errAnswer) || errors.Is(err, errRecord) || errors.Is(err, errTrust) {
 		return false
 	}
 	if !refused(err) {

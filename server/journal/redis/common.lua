@@ -2,6 +2,7 @@
 local meta, streams = KEYS[1], {[0] = KEYS[2], KEYS[3], KEYS[4]}
 local kept, latest, seen, seenlog = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local writers, breaks, nudge, notes = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local drawers = KEYS[13]
 
 local OVERHEAD = 24        -- what an event is counted with besides its record
 local STEP = 1024          -- places that a break leaves behind for each millisecond: more than a Redis can give

@@ -45,6 +45,11 @@
 // They are a hash, each with the number of its change. An instance that watches them remembers them all, and gives them back to a Redis that was
 // emptied or put back.
 //
+// # The shelf
+//
+// Its drawers are hashes of their own, and a script sees to it that no instance puts what it made of fewer events over what another made of more,
+// nor what it made of events that this Redis has lost.
+//
 // # Client
 //
 // go-redis: one request on one connection, so that it is known when nothing was sent; it knows Sentinel, Cluster and TLS, and

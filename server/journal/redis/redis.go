@@ -22,8 +22,8 @@ import (
 
 // Options of Open. All but URL have defaults.
 type Options struct {
-	// URL says where Redis is: redis://user:password@host:6379/0, rediss:// with TLS; with ?master_name=NAME&addr=…
-	// Sentinels, with ?cluster=true&addr=… a Cluster.
+	// URL says where Redis is: redis://user:password@host:6379/0, rediss:// with TLS (?ca=, cert= and key= name files in PEM); with
+	// ?master_name=NAME&addr=… Sentinels, with ?cluster=true&addr=… a Cluster.
 	URL string
 
 	// Name tells apart the records in one Redis; "" is DefaultName. Its keys begin with "{telltale:NAME}:".
@@ -64,6 +64,7 @@ type Log struct {
 	client    goredis.UniversalClient // of what this Log does by itself
 	readers   goredis.UniversalClient // of Reads, so that however many of them wait for connections nothing else does
 	where     string
+	prefix    string
 	keys      []string
 	writer    string // names this Log among those that write the record
 	timeout   time.Duration
@@ -118,6 +119,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	rand.Read(id[:]) // never fails
 	l := &Log{
 		where:     describe(options),
+		prefix:    Prefix(name),
 		keys:      keysOf(name),
 		writer:    hex.EncodeToString(id[:]),
 		timeout:   cmp.Or(o.Timeout, DefaultTimeout),
@@ -151,7 +153,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	var first snapshot
 	err = l.askFor(ctx, max(openWait, l.timeout), func(ctx context.Context) error {
 		if err := l.ensure(ctx); err != nil {
-			return err
+			return trusted(err)
 		}
 		first, err = l.look(ctx, l.client, span{after: maxPlace})
 		return err

@@ -31,9 +31,16 @@ func TestNotes(t *testing.T) { journaltest.TestNotes(t, newStore(t, 0)) }
 
 func TestNotesOfManyInstances(t *testing.T) { journaltest.TestNotesOfManyInstances(t, newStore(t, 0)) }
 
+func TestShelf(t *testing.T) { journaltest.TestShelf(t, newStore(t, 0)) }
+
+func TestShelfOfManyInstances(t *testing.T) { journaltest.TestShelfOfManyInstances(t, newStore(t, 0)) }
+
 // newStore returns what makes empty records in one Redis.
 func newStore(t *testing.T, tailBytes int) func(t *testing.T) journaltest.Store {
-	server := redistest.Start(t)
+	return storeAt(redistest.Start(t).URL(), tailBytes)
+}
+
+func storeAt(url string, tailBytes int) func(t *testing.T) journaltest.Store {
 	return func(t *testing.T) journaltest.Store {
 		name := names.next()
 		return func(t testing.TB, o journaltest.Options) journaltest.Log {
@@ -41,7 +48,7 @@ func newStore(t *testing.T, tailBytes int) func(t *testing.T) journaltest.Store 
 			if o.Retention.DedupWindow == 0 { // else the zero one would be the default
 				o.Retention.DedupWindow = journal.DefaultRetention.DedupWindow
 			}
-			return open(t, redis.Options{URL: server.URL(), Name: name, Retention: o.Retention, Now: o.Now, TailBytes: tailBytes})
+			return open(t, redis.Options{URL: url, Name: name, Retention: o.Retention, Now: o.Now, TailBytes: tailBytes})
 		}
 	}
 }

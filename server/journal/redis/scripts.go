@@ -17,11 +17,14 @@ var (
 	trimSource string
 	//go:embed note.lua
 	noteSource string
+	//go:embed shelf.lua
+	shelfSource string
 
 	openScript   = goredis.NewScript(commonSource + openSource)
 	appendScript = goredis.NewScript(commonSource + appendSource)
 	trimScript   = goredis.NewScript(commonSource + trimSource)
 	noteScript   = goredis.NewScript(commonSource + noteSource)
+	shelfScript  = goredis.NewScript(commonSource + shelfSource)
 )
 
 // The keys of a record, in the order in which every script is given them.
@@ -38,13 +41,14 @@ const (
 	keyBreaks         // zset: where places were left out; by the last of those, the newest place before them
 	keyNudge          // stream of one entry, changed so that who waits looks again
 	keyNotes          // hash
+	keyDrawers        // zset: the drawers of the shelf, each a hash of its own
 	keyCount
 )
 
 // keysOf returns the keys of a record, which all lie in one slot of a Cluster.
 func keysOf(name string) []string {
 	keys := make([]string, keyCount)
-	for i, k := range [keyCount]string{"meta", "state", "sample", "line", "kept", "latest", "seen", "seenlog", "writers", "breaks", "nudge", "notes"} {
+	for i, k := range [keyCount]string{"meta", "state", "sample", "line", "kept", "latest", "seen", "seenlog", "writers", "breaks", "nudge", "notes", "drawers"} {
 		keys[i] = Prefix(name) + k
 	}
 	return keys

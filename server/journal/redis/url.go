@@ -3,10 +3,12 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,7 @@ var ErrURL = errors.New("not the URL of a Redis, such as redis://user:password@h
 // parseURL reads where a Redis is:
 //
 //	redis://[user:password@]host[:6379][/db]       one server; rediss:// with TLS, checked against the system's authorities
+//	rediss://…?ca=FILE&cert=FILE&key=FILE          checked against those in a PEM file; with a certificate of our own, where Redis asks for one
 //	…?master_name=NAME&addr=host:port&addr=…       Sentinels, whose addresses the host and addr are; redis-sentinel:// says the same
 //	                                               (sentinel_username=, sentinel_password= where they want their own)
 //	…?cluster=true&addr=host:port&addr=…           a Cluster, of which these are some nodes
@@ -68,8 +71,13 @@ func parseURL(s string) (*goredis.UniversalOptions, error) {
 			return nil, fmt.Errorf("%w: what follows the host is the number of a database", ErrURL)
 		}
 	}
-	for name, values := range u.Query() {
+	query := u.Query()
+	if err := trust(o.TLSConfig, query.Get("ca"), query.Get("cert"), query.Get("key")); err != nil {
+		return nil, err
+	}
+	for name, values := range query {
 		switch name {
+		case "ca", "cert", "key":
 		case "addr":
 			for _, v := range values {
 				if err := address(v); err != nil {
@@ -87,7 +95,7 @@ func parseURL(s string) (*goredis.UniversalOptions, error) {
 				return nil, fmt.Errorf("%w: cluster is true or false", ErrURL)
 			}
 		default:
-			return nil, fmt.Errorf("%w: of parameters it has addr, master_name, sentinel_username, sentinel_password and cluster", ErrURL)
+			return nil, fmt.Errorf("%w: of parameters it has addr, master_name, sentinel_username, sentinel_password, cluster, ca, cert and key", ErrURL)
 		}
 	}
 	slices.Sort(o.Addrs[1:])
@@ -100,6 +108,44 @@ func parseURL(s string) (*goredis.UniversalOptions, error) {
 		return nil, fmt.Errorf("%w: several addresses are those of Sentinels (master_name) or of a Cluster (cluster=true)", ErrURL)
 	}
 	return o, nil
+}
+
+// trust reads whose certificates are good, and our own; an empty name is no file.
+func trust(c *tls.Config, ca, cert, key string) error {
+	switch {
+	case ca == "" && cert == "" && key == "":
+		return nil
+	case c == nil:
+		return fmt.Errorf("%w: ca, cert and key are for rediss://", ErrURL)
+	case (cert == "") != (key == ""):
+		return fmt.Errorf("%w: cert and key come together", ErrURL)
+	}
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return fmt.Errorf("%w: the file that ca names: %w", ErrURL, bare(err))
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("%w: the file that ca names holds no certificate in PEM", ErrURL)
+		}
+	}
+	if cert != "" {
+		own, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return fmt.Errorf("%w: the files that cert and key name: %w", ErrURL, bare(err))
+		}
+		c.Certificates = []tls.Certificate{own}
+	}
+	return nil
+}
+
+// bare takes the file's name out of an error, as it is from the URL.
+func bare(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // quiet silences what go-redis says of its own on standard error, for the whole process: each failed dial of each pool. What matters
