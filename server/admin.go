@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcp-cloud/telltale/server/admin"
 	"github.com/mcp-cloud/telltale/server/hub"
+	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/pace"
 	"github.com/mcp-cloud/telltale/server/redact"
 	"github.com/mcp-cloud/telltale/server/web"
@@ -34,9 +35,13 @@ func listenAdmin(address string) (net.Listener, error) {
 }
 
 // serveAdmin returns what serves the admin address, with the metrics of these parts.
-func serveAdmin(ln net.Listener, log record, h *hub.Hub, pacer *pace.Pacer, site *web.Server, secrets *redact.Redactor, logger *slog.Logger) func(context.Context) error {
+func serveAdmin(ln net.Listener, log record, others *many, h *hub.Hub, pacer *pace.Pacer, site *web.Server, secrets *redact.Redactor, logger *slog.Logger) func(context.Context) error {
 	sources := admin.Sources{
 		Version: version, Streams: site.Streams, Web: site.Stats, Hub: h.Stats, Pace: pacer.Stats, Journal: log.Stats,
+	}
+	if remote, ok := log.(journal.Remote); ok {
+		sources.Away = func() journal.Away { away, _ := remote.Away(); return away }
+		sources.Cluster = others.members.Stats
 	}
 	if secrets != nil {
 		sources.Redacted = secrets.Counts

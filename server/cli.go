@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/mcp-cloud/telltale/server/history"
 	"github.com/mcp-cloud/telltale/server/journal/redis"
 	"github.com/mcp-cloud/telltale/server/pace"
 )
@@ -54,7 +55,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		kong.Vars{
 			"data": dataDir(getenv), "throttle": pace.DefaultThrottle.String(), "debounce": pace.DefaultDebounce.String(),
 			"changes": strconv.Itoa(pace.DefaultChanges), "longest": pace.DefaultLongest.String(),
-			"redisname": redis.DefaultName, "redistimeout": redis.DefaultTimeout.String(),
+			"historyage": strconv.Itoa(int(history.DefaultAge.Hours())) + "h",
+			"redisname":  redis.DefaultName, "redistimeout": redis.DefaultTimeout.String(),
 		},
 	)
 	if err != nil {

@@ -63,6 +63,8 @@ func TestKnobs(t *testing.T) {
 		{"--debounce-changes", "0", "--debounce-changes"},
 		{"--batch-window", "2s", "--batch-window"},
 		{"--debounce-max", "1h", "--debounce-max"},
+		{"--history-age", "30m", "--history-age"},
+		{"--history-age", "91d", "--history-age"},
 		{"--name", strings.Repeat("ö", 41), "--name"},
 	} {
 		t.Run(row.flag+"="+row.value, func(t *testing.T) {

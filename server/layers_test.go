@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"server/admin"},
 	{"server/web", "server/host", "server/flood", "server/fault", "server/journal/bolt", "server/journal/redis", "server/journal/journaltest"},
 	{"server/stream", "server/cluster"},
-	{"server/hub", "server/pace", "server/auth", "server/redact", "server/limit"},
+	{"server/hub", "server/history", "server/pace", "server/auth", "server/redact", "server/limit"},
 	{"server/journal", "shared/feed/httpsource"}, // httpsource is for the CLI: the browser has fetch
 	{"wasm"},
 	{"wasm/ui"},
@@ -46,6 +46,7 @@ var never = []struct{ from, to, why string }{
 	{"server/hub", "prometheus", "admin gives counts their names"},
 	{"server/journal", "prometheus", "admin gives counts their names"},
 	{"server/hub", "net/http", "fan-out knows bytes and cursors, web knows HTTP"},
+	{"server/history", "net/http", "history counts, web answers"},
 	{"server/limit", "net/http", "limits count, web answers"},
 	{"server/journal", "net/http", "the record knows no transport"},
 	{"wasm/model", "go-app", "the Model is pure, so that it is tested without a browser"},

@@ -16,12 +16,13 @@ import (
 type record interface {
 	journal.Log
 	journal.Notes
+	journal.Shelf
 	Stats() journal.Stats
 }
 
 // recordFlags say where the record is, when it is not a file of its own.
 type recordFlags struct {
-	Redis        string        `placeholder:"URL" group:"Many instances" help:"Keep the record in Redis, where any number of instances share it: redis://host:6379/0, rediss:// with TLS, with ?master_name=NAME&addr=HOST:PORT for Sentinels, with ?cluster=true for a Cluster. Where it holds a password, rather use the environment variable. Default: a file in --data."`
+	Redis        string        `placeholder:"URL" group:"Many instances" help:"Keep the record in Redis, where any number of instances share it: redis://host:6379/0, rediss:// with TLS (?ca=FILE for an authority of your own), with ?master_name=NAME&addr=HOST:PORT for Sentinels, with ?cluster=true for a Cluster. Where it holds a password, rather use the environment variable. Default: a file in --data."`
 	RedisName    string        `default:"${redisname}" placeholder:"NAME" group:"Many instances" help:"Which record, where one Redis keeps several. Default: ${default}."`
 	RedisWait    int           `default:"0" placeholder:"N" group:"Many instances" help:"How many replicas must have an event before it is acknowledged, at most 10. Default: ${default}."`
 	RedisTimeout time.Duration `default:"${redistimeout}" group:"Many instances" help:"How long publishing and reading wait for a Redis that does not answer before they fail. Default: ${default}."`

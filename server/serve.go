@@ -16,6 +16,7 @@ import (
 	"github.com/mcp-cloud/telltale/public"
 	"github.com/mcp-cloud/telltale/server/admin"
 	"github.com/mcp-cloud/telltale/server/auth"
+	"github.com/mcp-cloud/telltale/server/history"
 	"github.com/mcp-cloud/telltale/server/host"
 	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
@@ -54,9 +55,10 @@ type serveCmd struct {
 	StateAge    age  `default:"30d" group:"What is kept in the record" help:"How long state is kept (servers, deployments, unknown types); the latest of each type per server stays. 0: for ever. Default: ${default}."`
 	StateBytes  size `default:"64MiB" group:"What is kept in the record" help:"How much of it. 0: all. Default: ${default}."`
 	SampleAge   age  `default:"6h" group:"What is kept in the record" help:"How long metrics are kept. Default: ${default}."`
-	SampleBytes size `default:"64MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`
+	SampleBytes size `default:"32MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`
 	LineAge     age  `default:"3d" group:"What is kept in the record" help:"How long log lines are kept. Default: ${default}."`
 	LineBytes   size `default:"64MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`
+	HistoryAge  age  `default:"${historyage}" group:"What is kept in the record" help:"How long the history of metrics is kept, minute by minute; its seconds are kept for an hour. Default: ${default}."`
 	DedupAge    age  `default:"1d" group:"What is kept in the record" help:"How long a publisher's own id of an event is remembered. Default: ${default}."`
 }
 
@@ -106,6 +108,9 @@ func (c *serveCmd) Validate() error {
 	if c.BatchWindow < 0 || c.BatchWindow > time.Second {
 		return errors.New("--batch-window: from 0 to 1s")
 	}
+	if a := time.Duration(c.HistoryAge); a < history.MinAge || a > history.MaxAge {
+		return errors.New("--history-age: from 1h to 90d")
+	}
 	if c.DedupAge <= 0 {
 		return errors.New("--dedup-age: more than 0")
 	}
@@ -134,7 +139,7 @@ func (c *serveCmd) checkListen(address string) error {
 
 // Run serves until the program's context ends. Then it ends in this order, each step when the one before is done: HTTP (not
 // ready; streams told, after --drain; answers under way finished), this machine (which says that it is offline), what it has to do with other instances (its leases are given back, and
-// they are told), the pacer (which records what it holds), the hub, the keys and revocations, the admin address, the record.
+// they are told), the pacer (which records what it holds), the history (which is made of that too), the hub, the keys and revocations, the admin address, the record.
 func (c *serveCmd) Run(p *program) (err error) {
 	secrets, err := c.Secret.redactor()
 	if err != nil {
@@ -185,10 +190,11 @@ func (c *serveCmd) Run(p *program) (err error) {
 		return err
 	}
 	h := hub.New(log, hub.Options{Window: c.BatchWindow})
+	past := history.New(log, history.Options{Age: time.Duration(c.HistoryAge), Logger: raw})
 	pacer := pace.New(log, c.pace(raw))
 	publisher := redactedRecord(secrets, pacer) // all that is recorded passes it
 	config := web.Config{Log: log, Publisher: publisher, Hub: h, Files: public.Files, Name: c.Name, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams(),
-		Guard: guard, Access: access, Members: others.members, Drain: c.Drain, Private: raw}
+		Guard: guard, Access: access, Members: others.members, History: past, Drain: c.Drain, Private: raw}
 	var machine *host.Source
 	if !c.NoHost {
 		machine = host.New(host.Config{Server: c.serverID(), Version: version, Disk: c.Data, Logger: raw})
@@ -201,12 +207,12 @@ func (c *serveCmd) Run(p *program) (err error) {
 		return err
 	}
 
-	ended := make(chan error, 8) // what a part ended with of itself
+	ended := make(chan error, 9) // what a part ended with of itself
 	var parts []*part
 	if private != nil {
-		parts = append(parts, start(p.ctx, ended, "admin", serveAdmin(private, log, h, pacer, site, secrets, raw)))
+		parts = append(parts, start(p.ctx, ended, "admin", serveAdmin(private, log, others, h, pacer, site, secrets, raw)))
 	}
-	parts = append(parts, start(p.ctx, ended, "access", guard.Run), start(p.ctx, ended, "hub", h.Run), start(p.ctx, ended, "pace", pacer.Run),
+	parts = append(parts, start(p.ctx, ended, "access", guard.Run), start(p.ctx, ended, "hub", h.Run), start(p.ctx, ended, "history", past.Run), start(p.ctx, ended, "pace", pacer.Run),
 		start(p.ctx, ended, "leases", others.runLeases), start(p.ctx, ended, "members", others.members.Run))
 	online := make(chan string, 1)
 	if machine != nil {

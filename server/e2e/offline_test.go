@@ -44,14 +44,14 @@ func TestOpensOffline(t *testing.T) {
 		{"/", `["web-1", "17 connections", "the last words"]`},
 		{"/servers/web-1", `["web-1", "17 connections", "the last words", "was busy"]`},
 		{"/servers/web-1?tab=log&x=1", `["web-1", "17 connections", "the last words"]`},
-		{"/events", `["server:busy"]`},
+		{"/events/live", `["server:busy", "web-1"]`},
 	} {
 		b.visit(s.url + enter.path)
 		b.wait("the last picture", strings.Replace(pastShown, "%WORDS%", enter.words, 1))
 		took := eval[float64](b, `pastAt`)
 		t.Logf("%s: the last picture %v after the start of the page", enter.path, time.Duration(took)*time.Millisecond)
 		b.wait("the age of the picture", `/as of \d\d:\d\d:\d\d/.test(document.getElementById("banner").innerText)`)
-		if lit := eval[int](b, `document.querySelectorAll("#screen .c-ok").length`); lit > 0 && enter.path != "/events" {
+		if lit := eval[int](b, `document.querySelectorAll("#screen .c-ok").length`); lit > 0 && enter.path != "/events/live" {
 			t.Errorf("%s: %d lamps or words are lit, though nothing is known of now", enter.path, lit)
 		}
 	}

@@ -191,6 +191,9 @@ func TestEveryRouteWithEveryToken(t *testing.T) {
 					case route.Path == "/signin" && route.Method == "POST":
 						header = append(header, "Content-Type", "application/x-www-form-urlencoded")
 					}
+					if strings.HasSuffix(route.Path, "/history") {
+						path += "?type=metrics:cpu"
+					}
 					tok := asker.token()
 					switch {
 					case tok == "":
@@ -265,7 +268,7 @@ func want(route web.Route, code, scopes string, sees bool) (status int, problem 
 		return 403, "forbidden"
 	case need == "publish":
 		return 202, ""
-	case route.Path == "/api/sessions/{session}":
+	case route.Path == "/api/sessions/{session}", strings.HasSuffix(route.Path, "/history"): // nothing was measured: see histories_test.go
 		return 404, ""
 	case route.Path == "/api/tickets":
 		return 201, ""

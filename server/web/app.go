@@ -21,11 +21,12 @@ import (
 
 // webApp is go-app's handler with our own files, and with answers made fit for a page that changes by the second.
 type webApp struct {
-	files   *files
-	handler *app.Handler
-	hub     *hub.Hub
-	picture *pictures
-	me      func(*visit) me
+	files    *files
+	handler  *app.Handler
+	hub      *hub.Hub
+	picture  *pictures
+	manifest []byte
+	me       func(*visit) me
 }
 
 func newApp(fsys fs.FS, version string, h *hub.Hub, heartbeat time.Duration, me func(*visit) me) (*webApp, error) {
@@ -56,6 +57,9 @@ func newApp(fsys fs.FS, version string, h *hub.Hub, heartbeat time.Duration, me 
 		WasmContentLengthHeader: headerRawLength,
 		ServiceWorkerTemplate:   public.Worker,
 	}}
+	if a.manifest, err = manifestOf(a.handler, fsys, files); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 

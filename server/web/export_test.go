@@ -1,10 +1,15 @@
 package web
 
 import (
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
+
+	"github.com/mcp-cloud/telltale/server/history"
 )
 
 // Route is one line of what routes lists.
@@ -26,3 +31,14 @@ func (s *Server) Routes() (list []Route, paths []string) {
 
 // LocalPath is localPath.
 var LocalPath = localPath
+
+// HistoryOf returns what a query asks for, or the status of the mistake in it and the parameter that is wrong.
+func HistoryOf(server string, q url.Values, now time.Time) (ask history.Query, status int, field string) {
+	r := mux.SetURLVars(httptest.NewRequest("GET", "/", nil), map[string]string{"id": server})
+	ask, err := historyOf(r, q, now)
+	if err == nil {
+		return ask, 0, ""
+	}
+	p := problemOf(err)
+	return ask, p.Status, p.Field
+}

@@ -92,7 +92,7 @@ var stage struct {
 func (a *webApp) draw(w http.ResponseWriter, r *http.Request, me []byte) {
 	stage.Lock()
 	defer stage.Unlock()
-	stage.routes.Do(func() { ui.Routes(staged{}, nil) })
+	stage.routes.Do(func() { ui.Routes(staged{}, nil, nil) })
 	stage.now, stage.zone = a.picture.of(grantOf(r).See, time.Now()), zoneOf(r)
 	stage.now.model.Me = model.ReadMe(me)
 	a.handler.ServeHTTP(w, r)
@@ -117,10 +117,12 @@ func (staged) ViewPicture(f func(m *model.Model, now time.Time, picture string))
 // Attach does nothing, and nor do the others: what is prerendered is never painted again, and has no connection.
 func (staged) Attach(func(m *model.Model, now time.Time)) (detach func()) { return func() {} }
 
-func (staged) Later()             {}
-func (staged) Recall(string)      {}
-func (staged) Ask(model.Question) {}
-func (staged) EndSession(string)  {}
-func (staged) ReadLog(model.Wish) {}
-func (staged) Repaint()           {}
-func (staged) Retry()             {}
+func (staged) Later()                   {}
+func (staged) Recall(string)            {}
+func (staged) Ask(model.Question)       {}
+func (staged) Histories([]model.Period) {}
+func (staged) RetryHistories()          {}
+func (staged) EndSession(string)        {}
+func (staged) ReadLog(model.Wish)       {}
+func (staged) Repaint()                 {}
+func (staged) Retry()                   {}

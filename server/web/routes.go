@@ -73,6 +73,9 @@ func (s *Server) routes() http.Handler {
 		})
 	}
 
+	// What samples came to. Quiet: charts ask for it again and again.
+	api("/api/servers/{id}/history", quiet, calls{http.MethodGet: {auth.Subscribe, compressed(s.answer(s.history()))}})
+
 	// What there is.
 	api("/api/servers", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.servers())}})
 	api("/api/events/types", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.types())}})
@@ -91,12 +94,13 @@ func (s *Server) routes() http.Handler {
 	at("/signout", loud(methods{http.MethodPost: s.answer(s.signOut())}))
 
 	// The app: its pages, and what they load.
-	for _, path := range []string{"/", "/servers/{id}", "/log", "/events", "/events/{type}", "/access", "/cluster"} { // as ui.Routes has them
+	for _, path := range []string{"/", "/deployments", "/servers/{id}", "/log", "/events", "/events/{type}", "/access", "/cluster"} { // as ui.Routes has them
 		page(path, s.app.page())
 	}
-	for _, path := range []string{"/app.js", "/app.css", "/wasm_exec.js", "/app-worker.js", "/manifest.webmanifest"} {
+	for _, path := range []string{"/app.js", "/app.css", "/wasm_exec.js", "/app-worker.js"} {
 		at(path, get(s.app.shell()))
 	}
+	at("/manifest.webmanifest", get(s.app.serveManifest()))
 	at(filesAt+"{name}", get(s.app.file()))
 	at("/favicon.ico", get(s.app.fixed("icon-192.png")))
 	at("/robots.txt", get(s.robots()))

@@ -80,6 +80,9 @@ type Config struct {
 	// Streams adjusts the streams; its Heartbeat, Version and Logger are those above.
 	Streams stream.Options
 
+	// History answers what samples came to. nil: there is none of any.
+	History History
+
 	// Members knows the instances that share the record. nil: there is this one.
 	Members *cluster.Members
 	// Drain is how long Serve, when its context ends, says that it is not ready before it lets streams go, and then over how long it does that.
@@ -139,6 +142,7 @@ type Server struct {
 	router      *mux.Router
 	listed      []route // every route
 
+	past     History
 	members  *cluster.Members
 	remote   journal.Remote // the record, where it is in another process; nil: it is not
 	drainFor time.Duration
@@ -159,7 +163,7 @@ func New(c Config) (*Server, error) {
 		s.publisher = c.Log
 	}
 	s.remote, _ = c.Log.(journal.Remote)
-	s.drainFor = c.Drain
+	s.drainFor, s.past = c.Drain, c.History
 	if s.members = c.Members; s.members == nil {
 		s.members = cluster.NewMembers(cluster.Options{Version: c.Version})
 	}

@@ -1,0 +1,113 @@
+package history
+
+import (
+	"context"
+
+	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/shared/event"
+)
+
+// fold folds events in, one after the other. With an error the place says how far it came.
+func (r *Recorder) fold(ctx context.Context, events []event.Event) error {
+	for i := range events {
+		e := &events[i]
+		if e.Class() == event.Sample {
+			if err := r.foldOne(ctx, e); err != nil {
+				return err
+			}
+		}
+		r.place = e.ID
+	}
+	if r.since >= writeAfter || r.blocks > maxBlocks {
+		if err := r.write(ctx); err != nil && r.blocks > maxBlocks {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Recorder) foldOne(ctx context.Context, e *event.Event) error {
+	v, any := measured(e)
+	now, ms := r.now(), e.Time.UnixMilli()
+	if !any || ms < 0 || ms > now.Add(Late).UnixMilli() {
+		return nil
+	}
+	k := id{e.Server, e.Type}
+	s := r.series[k]
+	if s != nil && ms < s.newest-Late.Milliseconds() || ms < now.Add(-r.keep[len(r.keep)-1]).UnixMilli() {
+		return nil
+	}
+	if s == nil {
+		r.mu.Lock()
+		s = r.add(k)
+		r.mu.Unlock()
+		if s == nil {
+			return nil
+		}
+	}
+	for n := range levels {
+		if ms < now.Add(-r.keep[n]).UnixMilli() {
+			continue
+		}
+		l := &levels[n]
+		where := at{n, floor(ms, l.span())}
+		b, err := r.block(ctx, k, s, where)
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		b.add(uint8(ms%l.span()/l.bucket), &v, e.ID)
+		r.mu.Unlock()
+	}
+	r.mu.Lock()
+	s.last, s.newest, s.dirty = e.ID, max(s.newest, ms), true
+	r.mu.Unlock()
+	r.since++
+	return nil
+}
+
+// block returns a block to fold into, from the shelf where it may be there.
+func (r *Recorder) block(ctx context.Context, k id, s *series, where at) (*block, error) {
+	if b := s.blocks[where]; b != nil {
+		return b, nil
+	}
+	b := &block{fields: s.fields}
+	if where.start <= s.newest {
+		key := where.key(k.name())
+		got, err := r.log.GetBlocks(ctx, []journal.BlockKey{key})
+		if err != nil {
+			return nil, err
+		}
+		if got[0] != nil {
+			if old, err := decodeBlock(got[0], key, s.fields); err == nil {
+				b = old
+			} else {
+				r.sayDamaged(key.Drawer+" "+key.Name, err)
+			}
+		}
+	}
+	r.mu.Lock()
+	s.blocks[where] = b
+	r.mu.Unlock()
+	r.blocks++
+	return b, nil
+}
+
+// add makes a series, or returns nil where there are as many as are kept. The caller holds both locks.
+func (r *Recorder) add(k id) *series {
+	_, known := fields[k.typ]
+	if len(r.series) >= MaxSeries || !known && r.types[k.server] >= MaxTypes {
+		if !r.full {
+			r.full = true
+			r.logger.Warn("There are more metrics than history is kept of. Those that came last have none.", "metrics", len(r.series), "server", k.server, "type", k.typ,
+				"most of all servers", MaxSeries, "most of one server", MaxTypes)
+		}
+		return nil
+	}
+	s := &series{fields: len(Fields(k.typ)), blocks: make(map[at]*block), counted: !known}
+	if s.counted {
+		r.types[k.server]++
+	}
+	r.series[k] = s
+	return s
+}
