@@ -64,8 +64,61 @@
     event.stopPropagation();
   }, true);
 
-  // The browser's own offer to install the app stands: go-app would keep it back, and the browser complain of that.
-  addEventListener("beforeinstallprompt", (event) => event.stopImmediatePropagation());
+  const tellApp = (type, detail) => {
+    const app = document.getElementById("app");
+    if (app) app.dispatchEvent(new CustomEvent(type, { detail }));
+  };
+
+  // Who has come on three different days uses this, and is asked once whether to install it; a tab that is left open for long says nothing of
+  // that. Who said no, to us or to the browser, is not asked again, nor is anybody of whom nothing can be remembered.
+  const daysOfUse = 3;
+  const useKey = "telltale.use";
+  let prompt; // the browser's own offer, which only it can make
+  function use(change) {
+    try {
+      let u = {};
+      try { u = JSON.parse(localStorage.getItem(useKey)) || {}; } catch { /* not ours: begin anew */ }
+      change(u);
+      localStorage.setItem(useKey, JSON.stringify(u));
+      return u;
+    } catch { return { no: true }; }
+  }
+  function here() {
+    const today = new Date().toDateString();
+    const u = use((u) => {
+      if (u.day === today) return;
+      u.day = today;
+      u.days = (u.days || 0) + 1;
+    });
+    return !u.no && u.days >= daysOfUse;
+  }
+  const offers = () => !!prompt && here();
+  addEventListener("beforeinstallprompt", (event) => {
+    event.stopImmediatePropagation(); // go-app's
+    if (!here()) return; // the browser's offer stands, where it makes one by itself; and it has nothing to say of that in the console
+    event.preventDefault();
+    prompt = event;
+    tellApp("install");
+  });
+  addEventListener("appinstalled", () => {
+    prompt = undefined;
+    use((u) => { u.no = true; });
+    tellApp("install");
+  });
+  here();
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && here()) tellApp("install"); });
+
+  // The count on the app's icon is taken away with the page that set it. A click on a notification comes by the service worker, see there.
+  let badged = false;
+  addEventListener("pagehide", () => {
+    if (badged && navigator.clearAppBadge) navigator.clearAppBadge().catch(() => {});
+    badged = false;
+  });
+  if ("serviceWorker" in navigator) navigator.serviceWorker.addEventListener("message", (event) => {
+    if (event.data && event.data.type === "open") tellApp("open", event.data.path);
+  });
+  const icon = () => (document.querySelector('link[rel="apple-touch-icon"]') || document.querySelector('link[rel~="icon"]') || {}).href;
+  const shown = new Map(); // notifications of this page itself, where there is no service worker
 
   // Pages are drawn by the server in the time zone of whom they are for, from the second visit on.
   try {
@@ -104,6 +157,25 @@
     if (state === "back") log.dataset.rows = 0;
   }, { capture: true, passive: true });
 
+  // A log is laid out from its end, so what opens in it moves what is above. The row that was opened stays where it is instead.
+  const steady = (row) => {
+    const log = row.closest("[data-follow]"), top = row.getBoundingClientRect().top;
+    let frames = 0;
+    const look = () => {
+      if (!row.isConnected) return;
+      const is = row.getBoundingClientRect(), box = log.getBoundingClientRect();
+      if (++frames < 4) { // it is opened on one of the next
+        if (is.top !== top) log.scrollTop += is.top - top;
+        requestAnimationFrame(look);
+      } else if (is.bottom > box.bottom) log.scrollTop += Math.min(is.bottom - box.bottom, is.top - box.top); // and can be read
+    };
+    requestAnimationFrame(look);
+  };
+  addEventListener("click", (event) => {
+    const row = event.target.closest && !event.target.closest(".along, button, a") && event.target.closest("[data-follow] .r");
+    if (row) steady(row);
+  }, true);
+
   // Within a log the arrows go from line to line and Enter opens one; in a field that searches, Enter goes to the next match.
   // What else scrolls a page scrolls the log that has the focus.
   addEventListener("keydown", (event) => {
@@ -113,7 +185,10 @@
     const log = event.target.closest("[data-follow]");
     const row = event.target.closest(".r");
     if (!log || event.target.closest("button, a")) return;
-    if (event.key === "Enter" && row) return tell("open " + row.id);
+    if (event.key === "Enter" && row) {
+      steady(row);
+      return tell("open " + row.id);
+    }
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
     const up = event.key === "ArrowUp";
     const edge = log.getBoundingClientRect()[up ? "bottom" : "top"];
@@ -125,15 +200,49 @@
   });
 
   // Keys reach the app as "key" events on its root, wherever the focus is, but for keys that are text in a field.
-  const keys = new Set(["/", "j", "k", "p", "c", "Escape", "ArrowLeft", "ArrowRight"]);
+  const keys = new Set(["/", "?", "j", "k", "p", "c", "Escape", "ArrowLeft", "ArrowRight", "Enter"]);
   addEventListener("keydown", (event) => {
     if (!keys.has(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     const field = event.target.closest && event.target.closest("input, textarea, select, [contenteditable]");
     if (field && event.key !== "Escape") return;
+    if (field && field.type === "search" && field.value) { // Escape clears a search first, and then leaves it
+      field.value = "";
+      field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+      event.preventDefault();
+      return;
+    }
     if (field) field.blur();
     if (event.key === "/") event.preventDefault();
     const app = document.getElementById("app");
     if (app) app.dispatchEvent(new CustomEvent("key", { detail: event.key }));
+  });
+
+  // A browser leaves out the drawing of servers that are out of sight, and says so of each. Those it does not draw are not painted
+  // either; the app is told in one word of all that changed together.
+  let skips = "";
+  addEventListener("contentvisibilityautostatechange", (event) => {
+    const of = event.target;
+    if (!of.parentElement || of.parentElement.id !== "cards") return;
+    if (!skips) setTimeout(() => {
+      const app = document.getElementById("app");
+      if (app) app.dispatchEvent(new CustomEvent("skips", { detail: skips }));
+      skips = "";
+    });
+    skips += (event.skipped ? "-" : "+") + of.id + " ";
+  }, true);
+
+  // What is cut for want of room can be read in full by pointing at it.
+  addEventListener("pointerover", (event) => {
+    const cut = event.target.closest && event.target.closest(".cut");
+    if (cut) cut.title = cut.scrollWidth > cut.clientWidth || cut.scrollHeight > cut.clientHeight ? cut.innerText : "";
+  }, { passive: true });
+
+  // A card and a row of the table are links as a whole: their texts lie above the link, so that they can be pointed at and marked.
+  addEventListener("click", (event) => {
+    const card = event.target.closest && event.target.closest("#cards > *");
+    if (!card || event.target.closest("a, button") || !getSelection().isCollapsed) return;
+    const { ctrlKey, metaKey, shiftKey } = event;
+    card.querySelector("a").dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
   });
 
   // Back and Forward within a screen: go-app knows only of the addresses that it went to itself.
@@ -151,6 +260,8 @@
       show(theme);
       return theme;
     },
+    // Brings what is about to be painted into sight, if it is not.
+    reveal: (selector) => requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector(selector)?.scrollIntoView({ block: "nearest" }))),
     // Looks whether the server has another version of the app; if so it is installed, and waits.
     look: () => registration && registration.update().catch(() => {}),
     // Whether another version is installed and waits.
@@ -160,6 +271,41 @@
       if (!registration || !registration.waiting) return location.reload();
       navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
       registration.waiting.postMessage({ type: "skipWaiting" });
+    },
+    // Whether the reader is to be asked to install the app, and what he answered.
+    offers,
+    install(yes) {
+      const asked = prompt;
+      prompt = undefined;
+      if (!yes || !asked) return use((u) => { u.no = true; });
+      asked.prompt();
+      asked.userChoice.then((choice) => { if (choice.outcome !== "accepted") use((u) => { u.no = true; }); }, () => {});
+    },
+    // The count on the icon of an installed app: 0 takes it away, less is a mark without a number.
+    badge(n) {
+      badged = n !== 0;
+      if (!navigator.setAppBadge) return;
+      (n > 0 ? navigator.setAppBadge(n) : n < 0 ? navigator.setAppBadge() : navigator.clearAppBadge()).catch(() => {});
+    },
+    // A notification outlives the page that shows it where there is a service worker, and a click on it finds another.
+    notify(tag, title, body, path) {
+      const options = { tag, body, icon: icon(), badge: icon(), data: { path } };
+      if (registration) return registration.showNotification(title, options).catch(() => {});
+      try {
+        const n = new Notification(title, options);
+        shown.set(tag, n);
+        n.onclose = () => { if (shown.get(tag) === n) shown.delete(tag); };
+        n.onclick = () => {
+          window.focus();
+          n.close();
+          tellApp("open", path);
+        };
+      } catch { /* a browser that has them of service workers only */ }
+    },
+    unnotify(tag) {
+      if (registration) registration.getNotifications({ tag }).then((list) => list.forEach((n) => n.close()), () => {});
+      const n = shown.get(tag);
+      if (n) n.close();
     },
     // Resolves to nothing and never fails: an older browser, or a page without permission, copies by selection.
     copy(text) {

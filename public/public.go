@@ -11,6 +11,12 @@ import "embed"
 //go:embed *
 var Files embed.FS
 
+// Screenshots of the app for who is about to install it, one for wide screens and one for phones. `make screenshots` takes them.
+const (
+	ScreenshotWide   = "screenshot-wide.png"
+	ScreenshotNarrow = "screenshot-narrow.png"
+)
+
 // Worker is the template of the service worker, for go-app's Handler.ServiceWorkerTemplate. go-app replaces
 // {{.Version}} and {{.ResourcesToCache}} in it.
 //

@@ -39,6 +39,20 @@ self.addEventListener("message", (event) => {
   if (event.data && event.data.type === "skipWaiting") event.waitUntil(self.skipWaiting());
 });
 
+// A click on a notification leads to what it is of, in a page that is open if there is one: see boot.js. Only that page may change its
+// address: loading it anew would take from it what it has seen.
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const path = (event.notification.data && event.notification.data.path) || page;
+  event.waitUntil((async () => {
+    const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+    const client = open.find((c) => c.focused) || open.find((c) => c.visibilityState === "visible") || open[0];
+    if (!client) return self.clients.openWindow(path);
+    client.postMessage({ type: "open", path });
+    return client.focus();
+  })());
+});
+
 // These are nothing without a server, and never kept.
 const apart = new Set(["/healthz", "/readyz", "/signin", "/signout"]);
 

@@ -33,15 +33,18 @@ func main() {
 	debug.SetGCPercent(50)
 	me := browser.Me()
 	tabs := live.NewTabs(&browser.Fetch{URL: events}, browser.Tabs{}, strconv.FormatUint(rand.Uint64(), 36), model.ReadMe(me).Key())
+	watch := ui.NewWatch(browser.Alerts{})
 	program := live.New(tabs, live.Options{
 		Picture: picture(),
 		Me:      me,
 		Call:    browser.Call,
+		Cached:  browser.Cached,
+		Watcher: watch,
 		Record:  &browser.Record{URL: events},
 		Probe:   func(ctx context.Context) bool { return browser.Probe(ctx, ready) },
 		Keep:    func(ctx context.Context, picture []byte) error { return browser.Keep(ctx, kept, picture) },
 	})
-	ui.Routes(program, browser.NewDOM())
+	ui.Routes(program, browser.NewDOM(), watch)
 	app.RunWhenOnBrowser()
 }
 

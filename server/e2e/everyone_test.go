@@ -45,15 +45,20 @@ func fleetOfAll(s *server) {
 // screens are all the screens there are, and what is open on them.
 var screens = []struct{ name, path, open string }{
 	{"fleet", "/", ""},
+	{"fleet as a table", "/?view=table", ""},
 	{"server", "/servers/web-1", ""},
+	{"server's day", "/servers/web-1?range=day&show=table&deployment=d1", ""},
 	{"server in trouble", "/servers/db-1", ""},
 	{"server never heard", "/servers/nobody", ""},
+	{"deployments", "/deployments", ""},
 	{"log", "/log", ""},
 	{"events", "/events", ""},
 	{"one event", "/events/metrics:cpu", ""},
+	{"live events", "/events/live", ""},
 	{"access", "/access", ""},
 	{"cluster", "/cluster", ""},
 	{"continuity", "/servers/web-1", "c"},
+	{"keys", "/", "?"},
 }
 
 // check is what axe-core finds, as lines for people.
@@ -83,7 +88,7 @@ func TestAxeFindsNothing(t *testing.T) {
 					b.live()
 					if open != "" {
 						b.key(open)
-						b.wait("the panel", `document.activeElement.id === "continuity"`)
+						b.wait("the panel", `document.activeElement.role === "dialog"`)
 					}
 					eval[any](b, string(axe)+";null")
 					for _, found := range eval[[]string](b, check) {
@@ -95,6 +100,7 @@ func TestAxeFindsNothing(t *testing.T) {
 				look(screen.name, s.url+screen.path, screen.open)
 			}
 			look("no servers", empty.url+"/", "")
+			look("no deployments", empty.url+"/deployments", "")
 		}
 	}
 	b.quiet()
@@ -126,7 +132,7 @@ const walk = `(() => {
 	const ringed = (n) => { const s = getComputedStyle(n); return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2; };
 	const r = e.getBoundingClientRect();
 	return {
-		name: named(e), page: false, back, ring: ringed(e) || ringed(e.closest(".field, .card") ?? e),
+		name: named(e), page: false, back, ring: ringed(e) || ringed(e.closest(".field, .card, .dpr, .tr") ?? e),
 		inView: r.width > 0 && r.height > 0 && r.bottom > 0 && r.top < innerHeight && r.right > 0 && r.left < innerWidth,
 	};
 })()`
@@ -173,6 +179,59 @@ func TestKeyboardReachesEverything(t *testing.T) {
 			})
 		}
 	}
+	b.quiet()
+}
+
+// beyond says what is wider than the window: the page itself, and what makes it so, or anything that takes the focus.
+const beyond = `(() => {
+	const found = [], out = (e) => { const r = e.getBoundingClientRect(); return r.width > 0 && (r.right > innerWidth + 1 || r.left < -1) };
+	const named = (e) => e.tagName.toLowerCase() + (e.id ? "#" + e.id : "") + "." + (e.getAttribute("class") ?? "") + " " + (e.getAttribute("aria-label") ?? e.textContent).trim().slice(0, 40) +
+		" from " + Math.round(e.getBoundingClientRect().left) + " to " + Math.round(e.getBoundingClientRect().right);
+	const cut = (e) => { for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== "visible") return true; return false };
+	const page = document.scrollingElement;
+	if (page.scrollWidth > innerWidth) found.push("the page is " + page.scrollWidth + " wide: " +
+		[...document.body.querySelectorAll("*")].filter(e => out(e) && !cut(e)).slice(0, 5).map(named).join("; "));
+	for (const e of document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]"))
+		if (e.tabIndex >= 0 && !e.disabled && e.checkVisibility({visibilityProperty: true}) && out(e)) found.push("out of reach: " + named(e));
+	return found;
+})()`
+
+// On the narrowest of phones, and on a screen of 1280 at 200 %, no page is wider than the window, and nothing that can be used is
+// beyond its edge.
+func TestNarrowLosesNothing(t *testing.T) {
+	s, empty := serve(t, "--no-host"), serve(t, "--no-host")
+	fleetOfAll(s)
+	long := strings.Repeat("x", 200)
+	s.publish(long, `[{"type":"server:error","data":{"message":"`+long+`"}},{"type":"deployment:started","data":{"id":"`+long+`","version":"`+long+`"}},
+		{"type":"logs:app","data":{"level":"info","message":"`+long+`"}},{"type":"metrics:cpu","data":{"usage":1}}]`)
+	b := open(t)
+	size := func(width, height int64, scale float64) {
+		call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: scale})
+	}
+	look := func(name, url, open string) {
+		t.Run(name, func(t *testing.T) {
+			size(320, 640, 1)
+			b.visit(url)
+			b.live()
+			if open != "" {
+				b.key(open)
+				b.wait("the panel", `document.activeElement.role === "dialog"`)
+			}
+			for _, width := range []int64{320, 640} {
+				size(width, 640, 1)
+				b.wait("the window", fmt.Sprintf("innerWidth === %d || document.scrollingElement.scrollWidth > %[1]d", width))
+				for _, found := range eval[[]string](b, beyond) {
+					t.Errorf("%d wide: %s", width, found)
+				}
+			}
+		})
+	}
+	for _, screen := range screens {
+		look(screen.name, s.url+screen.path, screen.open)
+	}
+	look("a name of 200 letters", s.url+"/servers/"+long, "")
+	look("no servers", empty.url+"/", "")
+	look("no deployments", empty.url+"/deployments", "")
 	b.quiet()
 }
 

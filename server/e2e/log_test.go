@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/performance"
 )
 
 // rowAt returns the message of the log line that a reader sees at the top of the log.
@@ -59,6 +60,46 @@ func (b *browser) findInLog(text string) {
 	eval[any](b, `(() => { const f = document.getElementById("log-find"); f.value = `+quote(text)+`; f.dispatchEvent(new Event("input", {bubbles: true})); return null })()`)
 }
 
+// searchTimes writes into the field above the log and says when, in milliseconds after, what is found was painted with its marks and
+// a count, and when the count of all that is held was; and how many were found.
+func (b *browser) searchTimes(text string) (first, all float64, found int) {
+	b.t.Helper()
+	b.findInLog("")
+	b.wait("nothing to be searched for", `document.getElementById("log-found").textContent === ""`)
+	got := eval[[]float64](b, `new Promise(done => {
+		const field = document.getElementById("log-find"), found = document.getElementById("log-found"), from = performance.now();
+		let first = 0;
+		const look = () => requestAnimationFrame(() => setTimeout(() => { // which is after the frame was painted
+			const words = found.textContent, now = performance.now() - from, so = words.includes("so far");
+			if (!words.includes("found")) return look();
+			if (!first && (document.querySelector("#log-rows mark") || !so)) first = now;
+			so ? look() : done([first, now, parseInt(words.replace(/[^0-9]/g, ""))]);
+		}));
+		field.value = `+quote(text)+`;
+		field.dispatchEvent(new Event("input", {bubbles: true}));
+		look();
+	})`)
+	return got[0], got[1], int(got[2])
+}
+
+// costs returns what the page's main thread has spent of the processor since it began, in milliseconds: in all, and of that for
+// scripts, which Go is, and for style and layout. What other programs take of this machine is not in it.
+func (b *browser) costs() (all, script, layout float64) {
+	b.t.Helper()
+	call(b, performance.Enable, performance.EnableParams{TimeDomain: "threadTicks"})
+	for _, m := range call(b, performance.GetMetrics, struct{}{}).Metrics {
+		switch m.Name {
+		case "TaskDuration":
+			all = m.Value * 1000
+		case "ScriptDuration":
+			script = m.Value * 1000
+		case "LayoutDuration", "RecalcStyleDuration":
+			layout += m.Value * 1000
+		}
+	}
+	return all, script, layout
+}
+
 // A hundred thousand lines are held, found and scrolled through, outside of the app's own memory.
 func TestHundredThousandLines(t *testing.T) {
 	const all = 101_000
@@ -81,6 +122,24 @@ func TestHundredThousandLines(t *testing.T) {
 	}
 	b.wait("word of what is held", `document.getElementById("log-top").textContent.includes("lines are held, as many as this page keeps")`)
 
+	for _, search := range []struct {
+		text       string
+		expression bool
+		found      int
+	}{{"e", false, 99_000}, {"line 7777", false, 11}, {"größe", false, 0}, {`(a+)+$`, true, 0}, {`\d{5}`, true, 90_000}} {
+		if pressed := eval[bool](b, `document.getElementById("log-regexp").ariaPressed === "true"`); pressed != search.expression {
+			eval[any](b, `document.getElementById("log-regexp").click(); null`)
+		}
+		wasAll, wasScript, wasLayout := b.costs()
+		first, whole, found := b.searchTimes(search.text)
+		isAll, isScript, isLayout := b.costs()
+		t.Logf("%-10s marks and a count painted after %.0f ms, all counted after %.0f ms: %d found; of the processor %.0f ms, %.0f in scripts, %.0f for layout",
+			search.text, first, whole, found, isAll-wasAll, isScript-wasScript, isLayout-wasLayout)
+		if found < search.found || search.found < 90_000 && found != search.found {
+			t.Errorf("%s: %d found, want %d", search.text, found, search.found)
+		}
+	}
+	eval[any](b, `document.getElementById("log-regexp").click(); null`)
 	b.findInLog("LINE 77777")
 	b.wait("one to be found", `document.getElementById("log-found").textContent.startsWith("1 found")`)
 	eval[any](b, `document.querySelector('#log-found [data-of="up"]').click(); null`)
@@ -96,10 +155,13 @@ func TestHundredThousandLines(t *testing.T) {
 	if _, err := fmt.Sscanf(oldest, "line %d", &n); err != nil || n < all-100_000 || n > all-98_000 {
 		t.Errorf("the oldest line is %q of %d", oldest, all)
 	}
+	wasAll, wasScript, wasLayout := b.costs()
 	took := eval[float64](b, `new Promise(done => { const log = document.getElementById("log"); let left = 60, from = performance.now();
 		const step = () => { log.scrollTop += 100; if (--left) requestAnimationFrame(step); else done((performance.now() - from) / 60) }; requestAnimationFrame(step) })`)
 	memory := eval[int](b, `(wasm.exports.mem ?? wasm.exports.memory).buffer.byteLength`)
-	t.Logf("Wasm memory %.1f MB; %.1f ms a frame while scrolling", float64(memory)/(1<<20), took)
+	isAll, isScript, isLayout := b.costs()
+	t.Logf("Wasm memory %.1f MB; %.1f ms a frame while scrolling 100 px a frame; of the processor %.1f ms a frame, %.1f in scripts, %.1f for layout",
+		float64(memory)/(1<<20), took, (isAll-wasAll)/60, (isScript-wasScript)/60, (isLayout-wasLayout)/60)
 	if memory > 16<<20 {
 		t.Errorf("the app's memory is %d bytes, want at most 16 MB", memory)
 	}
@@ -141,7 +203,7 @@ func TestOlderLinesAndLinks(t *testing.T) {
 	b2.wait("them to be found", `document.getElementById("log-found").textContent.startsWith("10 found")`)
 	eval[any](b2, `document.getElementById("log-only").click(); null`)
 	b2.wait("only them", `document.querySelectorAll("#log-rows .r:not(.skipped)").length === 10`)
-	b2.wait("an address that says so", `location.search.includes("only=1") && location.search.includes("regexp=1")`)
+	b2.wait("an address that says so", `location.search.includes("only=1") && location.search.includes("regexp=1") && location.search.includes("line=")`)
 	address := eval[string](b2, `location.href`)
 	b.visit(s.url + "/log")
 	b.wait("the log of all servers", `[...document.querySelectorAll("#log-rows .r > i")].at(-1)?.textContent === "web-1"`)

@@ -71,13 +71,26 @@ func (d *DOM) Move(id, after string) {
 		return
 	}
 	if after != "" {
-		if before, ok := d.element(after); ok && !before.Get("nextSibling").Equal(el) {
-			before.Call("after", el)
+		if before, ok := d.element(after); ok {
+			d.put(el, before.Get("nextSibling"))
 		}
 		return
 	}
-	if parent := el.Get("parentNode"); parent.Truthy() && !parent.Get("firstChild").Equal(el) {
-		parent.Call("prepend", el)
+	if parent := el.Get("parentNode"); parent.Truthy() {
+		d.put(el, parent.Get("firstChild"))
+	}
+}
+
+// put moves an element before another of the same parent, or with null to its end. It keeps the focus where the browser can.
+func (d *DOM) put(el, before js.Value) {
+	if before.Equal(el) {
+		return
+	}
+	parent := el.Get("parentNode")
+	if parent.Get("moveBefore").Truthy() {
+		parent.Call("moveBefore", el, before)
+	} else {
+		parent.Call("insertBefore", el, before)
 	}
 }
 

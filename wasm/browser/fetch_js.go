@@ -21,7 +21,7 @@ var _ feed.Source = (*Fetch)(nil)
 
 // Open asks for the stream; see feed.Source.
 func (f *Fetch) Open(ctx context.Context, r feed.Request) (*feed.Response, error) {
-	b, answer, err := open(ctx, "GET", f.URL, sse.ContentType, r.LastEventID)
+	b, answer, err := open(ctx, "GET", f.URL, sse.ContentType, r.LastEventID, noStore)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +34,14 @@ func (f *Fetch) Open(ctx context.Context, r feed.Request) (*feed.Response, error
 	}, nil
 }
 
+// What the browser's cache has to do with a request, as fetch calls it.
+const (
+	noStore = "no-store"
+	asTold  = "default" // as the answer's head allows
+)
+
 // open sends a request without a body and returns the answer's head and its body to come.
-func open(ctx context.Context, method, url, accept, lastEventID string) (*body, js.Value, error) {
+func open(ctx context.Context, method, url, accept, lastEventID, cache string) (*body, js.Value, error) {
 	head := js.Global().Get("Object").New()
 	head.Set("Accept", accept)
 	if lastEventID != "" {
@@ -45,7 +51,7 @@ func open(ctx context.Context, method, url, accept, lastEventID string) (*body, 
 	options := js.Global().Get("Object").New()
 	options.Set("method", method)
 	options.Set("headers", head)
-	options.Set("cache", "no-store")
+	options.Set("cache", cache)
 	options.Set("credentials", "same-origin")
 	options.Set("signal", abort.Get("signal"))
 

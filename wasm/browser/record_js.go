@@ -12,7 +12,7 @@ type Record struct {
 
 // Read asks for one page; query is the URL's, without the "?". When ctx ends, Read, and reading the body, fail soon after.
 func (r *Record) Read(ctx context.Context, query string) (Page, error) {
-	b, answer, err := open(ctx, "GET", r.URL+"?"+query, "application/x-ndjson", "")
+	b, answer, err := open(ctx, "GET", r.URL+"?"+query, "application/x-ndjson", "", noStore)
 	if err != nil {
 		return Page{}, err
 	}
@@ -37,7 +37,16 @@ const maxAnswer = 1 << 20
 
 // Call sends a request without a body and returns the answer, which is to be short, and JSON or nothing.
 func Call(ctx context.Context, method, url string) (status int, body []byte, err error) {
-	b, answer, err := open(ctx, method, url, "application/json", "")
+	return call(ctx, method, url, noStore)
+}
+
+// Cached is Call, answered out of the browser's cache where the answer of before allows it.
+func Cached(ctx context.Context, method, url string) (status int, body []byte, err error) {
+	return call(ctx, method, url, asTold)
+}
+
+func call(ctx context.Context, method, url, cache string) (status int, body []byte, err error) {
+	b, answer, err := open(ctx, method, url, "application/json", "", cache)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -17,3 +17,6 @@ func Probe(context.Context, string) bool { return false }
 
 // Call fails with ErrNoBrowser.
 func Call(context.Context, string, string) (int, []byte, error) { return 0, nil, ErrNoBrowser }
+
+// Cached fails with ErrNoBrowser.
+func Cached(context.Context, string, string) (int, []byte, error) { return 0, nil, ErrNoBrowser }

@@ -129,9 +129,13 @@ func (p *Program) endSession(ctx context.Context, id string) {
 
 // request returns the answer, or in words why there is none that is good.
 func (p *Program) request(ctx context.Context, method, url string) (status int, body []byte, failed string) {
+	return answer(ctx, p.asked.call, method, url)
+}
+
+func answer(ctx context.Context, call func(ctx context.Context, method, url string) (int, []byte, error), method, url string) (status int, body []byte, failed string) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	status, body, err := p.asked.call(ctx, method, url)
+	status, body, err := call(ctx, method, url)
 	switch {
 	case err != nil:
 		failed = "the server can't be reached"

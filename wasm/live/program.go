@@ -11,7 +11,7 @@
 // The stream runs while something is attached, and for a short while after, as pages change by detaching one screen and
 // attaching the next. A page that nobody has seen for ten minutes, or that is left, lets go of it, and goes on from where it
 // was when it is seen again. With Tabs as its source the stream is one for all tabs of the browser. What the stream does not
-// bring is read from the record: the last minutes that the page draws, and lines that were left out. What is in no record, such as which
+// bring is read from the record: the last minutes that the page draws, its hours and days, and lines that were left out. What is in no record, such as which
 // streams the reader has open, is asked for while a page shows it. Batches are folded in as they come, also while the page is hidden; painting is asked for at most once
 // per animation frame, which hidden pages don't have, so the first frame after shows it all at once.
 package live
@@ -21,7 +21,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/browser"
 	"github.com/mcp-cloud/telltale/wasm/model"
@@ -41,11 +40,12 @@ type Paint func(m *model.Model, now time.Time)
 
 // Program follows one stream and owns the Model it makes. Make it with New.
 type Program struct {
-	client feed.Client
-	tabs   sharer
-	record Record // nil: there is none to read
-	keep   func(ctx context.Context, picture []byte) error
-	frames func(draw func()) frames
+	client  feed.Client
+	tabs    sharer
+	record  Record // nil: there is none to read
+	keep    func(ctx context.Context, picture []byte) error
+	watcher Watcher // nil: nobody does
+	frames  func(draw func()) frames
 
 	mu       sync.Mutex // guards what follows
 	model    *model.Model
@@ -56,11 +56,13 @@ type Program struct {
 	wanted   bool   // start it again once the one that is ending has ended
 	changes  int    // of painters: whether a linger is still meant
 	later    bool   // a painter wants another frame
+	wasFresh bool   // the link, when something was folded in last
 	shown    string // the server the page shows; "" for all
 	recalled map[wish]bool
 
 	logs  logReads
 	asked asking
+	past  pastReads
 
 	again   chan struct{} // of one: ask once more, though refused
 	recalls chan struct{} // of one: there may be something to recall
@@ -70,6 +72,7 @@ type Program struct {
 // sharer is a Source that may read through another tab; Tabs is one.
 type sharer interface {
 	Joined() bool
+	Leads() bool
 	SetSeen(seen bool)
 	Rest()
 }
@@ -78,24 +81,15 @@ type sharer interface {
 type alone struct{}
 
 func (alone) Joined() bool { return false }
+
 func (alone) SetSeen(bool) {}
-func (alone) Rest()        {}
+
+func (alone) Rest() {}
 
 // frames is browser.Frames.
 type frames interface {
 	Request()
 	Close()
-}
-
-// run is one life of the stream.
-type run struct {
-	cancel context.CancelFunc
-	ending bool
-	ended  chan struct{}
-
-	letGo context.CancelFunc // ends what is followed, until somebody looks again
-	gone  bool               // it was let go
-	timer *time.Timer        // while nobody looks: when to let go
 }
 
 // Options are what a Program needs beside its stream. All may be missing.
@@ -109,10 +103,14 @@ type Options struct {
 	Record Record
 	// Call sends a request without a body to the server, and returns the answer: see browser.Call.
 	Call func(ctx context.Context, method, url string) (status int, body []byte, err error)
+	// Cached is Call, and may answer out of the browser's cache where the server allows it.
+	Cached func(ctx context.Context, method, url string) (status int, body []byte, err error)
 	// Probe asks whether the server is there: see feed.Client.
 	Probe func(context.Context) bool
 	// Keep stores a picture for the next life of the page, in place of the one before. It is called by one goroutine.
 	Keep func(ctx context.Context, picture []byte) error
+	// Watcher looks on while nobody looks at the page.
+	Watcher Watcher
 }
 
 // New returns a Program over the source, and starts nothing.
@@ -120,6 +118,7 @@ func New(source feed.Source, o Options) *Program {
 	p := &Program{
 		record:   o.Record,
 		keep:     o.Keep,
+		watcher:  o.Watcher,
 		model:    model.NewOn(new(browser.Shelf)),
 		frames:   func(draw func()) frames { return browser.NewFrames(draw) },
 		recalled: make(map[wish]bool),
@@ -128,6 +127,7 @@ func New(source feed.Source, o Options) *Program {
 		saves:    make(chan struct{}, 1),
 		logs:     logReads{again: make(chan struct{}, 1)},
 		asked:    asking{call: o.Call, again: make(chan struct{}, 1)},
+		past:     pastReads{call: o.Cached, again: make(chan struct{}, 1)},
 	}
 	p.tabs = alone{}
 	if tabs, ok := source.(sharer); ok {
@@ -237,138 +237,6 @@ func (p *Program) askAgain() {
 	}
 }
 
-// start begins a run. It is called with the lock held.
-func (p *Program) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &run{cancel: cancel, letGo: cancel, ended: make(chan struct{})}
-	p.running = r
-	p.draw = p.frames(p.frame)
-	// What listens is called from outside of Go: it may come while the lock is held, and so takes it on a goroutine of its own.
-	var parts sync.WaitGroup
-	ends := []func(){
-		browser.OnNetwork(p.client.SetOnline),
-		browser.OnWake(func() { parts.Go(func() { p.seen(r) }) }),
-		browser.OnHide(func(left bool) { parts.Go(func() { p.unseen(r, left) }) }),
-	}
-	p.client.SetOnline(browser.Online())
-	p.client.SetSeen(browser.Visible())
-	p.tabs.SetSeen(browser.Visible())
-	parts.Go(func() { p.follow(ctx, r) })
-	parts.Go(func() { p.age(ctx) })
-	parts.Go(func() { p.remember(ctx) })
-	parts.Go(func() { p.readLog(ctx) })
-	parts.Go(func() { p.preserve(ctx) })
-	parts.Go(func() { p.inquire(ctx) })
-	if !browser.Visible() {
-		parts.Go(func() { p.unseen(r, false) })
-	}
-	go func() {
-		<-ctx.Done()
-		for _, end := range ends {
-			end()
-		}
-		parts.Wait()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if r.timer != nil {
-			r.timer.Stop()
-		}
-		p.draw.Close()
-		p.draw, p.running = nil, nil
-		if p.wanted {
-			p.wanted = false
-			p.start()
-		}
-		close(r.ended)
-	}()
-}
-
-// seen is called when the page may have slept and is looked at again.
-func (p *Program) seen(r *run) {
-	p.mu.Lock()
-	if r.timer != nil {
-		r.timer.Stop()
-		r.timer = nil
-	}
-	// A stream that was ended on purpose is not opened again because somebody looks.
-	back := r.gone && p.model.Link.Closing != event.ClosingEnded
-	r.gone = false
-	p.mu.Unlock()
-	p.client.SetSeen(true)
-	p.tabs.SetSeen(true)
-	if back {
-		p.askAgain()
-	} else {
-		p.client.Wake()
-	}
-	p.changed()
-}
-
-// unseen is called when the page can't be seen any more. One that is left lets go at once: a browser may keep it, as it
-// is, for who comes back.
-func (p *Program) unseen(r *run, left bool) {
-	p.client.SetSeen(false)
-	p.tabs.SetSeen(false)
-	p.hidden()
-	if left {
-		p.leave(r)
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.timer == nil {
-		r.timer = time.AfterFunc(unseenFor, func() { p.leave(r) })
-	}
-}
-
-// leave lets go of the stream.
-func (p *Program) leave(r *run) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !r.ending && !r.gone {
-		r.gone = true
-		r.letGo()
-	}
-}
-
-// follow follows the stream until ctx ends. Refused, it waits until it is asked to try again; let go, until somebody looks.
-func (p *Program) follow(ctx context.Context, r *run) {
-	for ctx.Err() == nil {
-		select {
-		case <-p.again: // said before there was anything to say it to
-		default:
-		}
-		following, letGo := context.WithCancel(ctx)
-		p.mu.Lock()
-		gone := r.gone
-		r.letGo = letGo
-		p.mu.Unlock()
-		if !gone {
-			_ = p.client.Run(following) // the Model has been told why
-			p.tabs.Rest()
-		}
-		letGo()
-		select {
-		case <-ctx.Done():
-		case <-p.again:
-		}
-	}
-}
-
-// age has the page painted when nothing comes.
-func (p *Program) age(ctx context.Context) {
-	tick := time.NewTicker(agesEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			p.changed()
-		}
-	}
-}
-
 // fold is the client's Handle.
 func (p *Program) fold(b feed.Batch) {
 	p.mu.Lock()
@@ -376,8 +244,13 @@ func (p *Program) fold(b feed.Batch) {
 	p.model.Update(b)
 	p.kept.Update(b)
 	p.model.Link.Shared = p.tabs.Joined()
+	p.watch(b.At)
 	if _, wanted := p.wished(); wanted {
 		p.remind()
+	}
+	if fresh := p.model.Link.Phase.Fresh(); fresh != p.wasFresh {
+		p.wasFresh = fresh
+		p.past.remind()
 	}
 	if p.draw != nil {
 		p.draw.Request()

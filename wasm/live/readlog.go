@@ -43,7 +43,7 @@ type logReads struct {
 // maxWishes bounds what is wished for at once: a reader in a hurry leaves the rest behind.
 const maxWishes = 8
 
-// ReadLog has lines read from the record and put where they belong. It returns at once; a painter may call it. A wish that
+// ReadLog has lines, or deployments, read from the record and put where they belong. It returns at once; a painter may call it. A wish that
 // is being seen to is not taken twice.
 func (p *Program) ReadLog(w model.Wish) {
 	r := &p.logs
@@ -86,6 +86,14 @@ func (p *Program) readLog(ctx context.Context) {
 			}
 			continue
 		}
+		if w.Deployments {
+			p.readDeployments(ctx, w.Back)
+			continue
+		}
+		if w.Event {
+			p.readEvent(ctx, w.Place)
+			continue
+		}
 		var err error
 		p.tell(func(m *model.Model) { m.Reading(w.Server) })
 		switch {
@@ -126,6 +134,21 @@ func (p *Program) fill(ctx context.Context, w model.Wish) error {
 	}
 	p.tell(func(m *model.Model) { m.ReadBack(got.events, w.From, w.To, got.upto, got.gone) })
 	return nil
+}
+
+// readEvent reads one event of whatever type. Where that fails it is as good as not recorded: who wants it can ask again.
+func (p *Program) readEvent(ctx context.Context, place event.ID) {
+	if place.Seq == 0 {
+		return
+	}
+	before := event.ID{Epoch: place.Epoch, Seq: place.Seq + 1}
+	after := event.ID{Epoch: place.Epoch, Seq: place.Seq - 1}
+	q := url.Values{"before": {before.String()}}
+	if after.Seq > 0 {
+		q.Set("after", after.String())
+	}
+	got, _ := p.readStretch(ctx, q, 1)
+	p.tell(func(m *model.Model) { m.ReadEvent(place, got.events) })
 }
 
 // readFrom reads lines from a place on, or from a time, as many as are read at once.

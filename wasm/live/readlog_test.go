@@ -203,3 +203,29 @@ func TestLinesAreReadFromSomewhere(t *testing.T) {
 		p.Stop()
 	})
 }
+
+// One event that an address names is read from the record, whatever its type, and nothing but that; and it is told when it is gone.
+func TestOneEventIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, rec, all := spoken(t, 20, 2)
+		p, _ := program(src, nil)
+		p.record = rec
+		detach := p.Attach(func(*model.Model, time.Time) {})
+		synctest.Wait()
+		p.View(func(m *model.Model, _ time.Time) { m.Watch(model.TapeFilter{}) })
+		for i, place := range []event.ID{all[6].ID, all[0].ID, {Epoch: all[0].ID.Epoch, Seq: 4000}} {
+			p.ReadLog(model.Wish{Event: true, Place: place})
+			synctest.Wait()
+			p.View(func(m *model.Model, _ time.Time) {
+				if found := m.Tape.Find(place) != nil; found != (i < 2) || (m.Tape.Lost == place) != (i > 1) {
+					t.Errorf("%v: found %v, lost %v", place, found, m.Tape.Lost)
+				}
+			})
+		}
+		if got := shown(p); got != "19 20" {
+			t.Errorf("the log is %s", got)
+		}
+		detach()
+		p.Stop()
+	})
+}

@@ -92,6 +92,9 @@ func (s *Server) deployment(id string, stage Stage) *Deployment {
 		}
 	}
 	d := &Deployment{ID: id, Server: s.ID, Progress: nan}
+	if len(s.Deployments) >= MaxDeployments {
+		s.Forgotten++
+	}
 	s.Deployments = tail(append(slices.Clip(s.Deployments), d), MaxDeployments)
 	return d
 }

@@ -32,7 +32,6 @@ type Log struct {
 	late   []Line // lines that belong among older blocks, until the batch is over
 	lines  int    // gaps are no lines
 	bytes  int
-	levels [NumLevels]int
 	names  names
 	newest event.ID // the highest place of a line
 	merges bool     // while it does, no block is dropped
@@ -41,6 +40,7 @@ type Log struct {
 	loaded []loaded         // the one read last is first
 	stamp  uint64
 	viewer uint64 // the View that looked last
+	viewed uint64 // how often one has
 	buf    []byte
 }
 
@@ -70,17 +70,6 @@ func (l *Log) Len() int { return l.lines }
 
 // Bytes returns how much they take on the shelf and in memory, but for the index.
 func (l *Log) Bytes() int { return l.bytes }
-
-// Levels returns how many lines of each level are held, of one server or with "" of all.
-func (l *Log) Levels(server string) [NumLevels]int {
-	if server == "" {
-		return l.levels
-	}
-	if i, ok := l.names.find[server]; ok {
-		return l.names.list[i].levels
-	}
-	return [NumLevels]int{}
-}
 
 // Oldest returns the time of the oldest line held; zero when none is.
 func (l *Log) Oldest() time.Time {
@@ -143,8 +132,6 @@ func (l *Log) rec(line *Line) rec {
 	}
 	r.server, r.typ = number(line.Server), number(line.Type)
 	if !r.gap {
-		l.names.list[r.server].levels[r.level]++
-		l.levels[r.level]++
 		l.lines++
 		if r.place.Epoch != l.newest.Epoch || r.place.Seq > l.newest.Seq {
 			l.newest = r.place
@@ -156,8 +143,6 @@ func (l *Log) rec(line *Line) rec {
 // forget undoes rec.
 func (l *Log) forget(r *rec) {
 	if !r.gap {
-		l.names.list[r.server].levels[r.level]--
-		l.levels[r.level]--
 		l.lines--
 	}
 	l.names.release(r.server)
@@ -310,8 +295,8 @@ func (l *Log) clear() {
 			l.shelf.Drop(b.shelf)
 		}
 	}
-	rev, stamp := l.Rev+1, l.stamp+1
+	rev, stamp, viewed := l.Rev+1, l.stamp+1, l.viewed
 	*l = newLog(l.shelf)
-	l.Rev, l.stamp = rev, stamp
+	l.Rev, l.stamp, l.viewed = rev, stamp, viewed
 	l.blocks[0].stamp = stamp
 }

@@ -80,7 +80,6 @@ func in(second, seq int) Line {
 func check(t *testing.T, l *Log) {
 	t.Helper()
 	var lines, gaps, bytes int
-	var levels [NumLevels]int
 	var before *Line
 	for i, b := range l.blocks {
 		p := l.load(b)
@@ -102,7 +101,6 @@ func check(t *testing.T, l *Log) {
 				continue
 			}
 			lines++
-			levels[line.Level]++
 		}
 		if b.n > 0 && least.Compare(b.least) < 0 || ngaps != b.gaps {
 			t.Fatalf("block %d: least place %v, %d gaps; its index says %v, %d", i, least, ngaps, b.least, b.gaps)
@@ -110,8 +108,8 @@ func check(t *testing.T, l *Log) {
 		gaps += ngaps
 		bytes += b.bytes
 	}
-	if lines != l.lines || levels != l.levels || bytes != l.bytes {
-		t.Fatalf("%d lines %v %d bytes, the index says %d %v %d", lines, levels, bytes, l.lines, l.levels, l.bytes)
+	if lines != l.lines || bytes != l.bytes {
+		t.Fatalf("%d lines %d bytes, the index says %d %d", lines, bytes, l.lines, l.bytes)
 	}
 	if heap, ok := l.shelf.(*heapShelf); ok && len(heap.blocks) != len(l.blocks)-1 {
 		t.Fatalf("%d blocks on the shelf, %d in the index", len(heap.blocks), len(l.blocks)-1)

@@ -172,9 +172,8 @@ type names struct {
 }
 
 type name struct {
-	word   string
-	uses   int
-	levels [NumLevels]int // lines of that server
+	word string
+	uses int
 }
 
 // maxNames bounds how many there are at once.

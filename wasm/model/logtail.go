@@ -23,12 +23,17 @@ type Said struct {
 // Kinds of lines that are counted apart; all others are one.
 var lineKinds = [...]string{event.LogsApp.Name(), event.LogsRequest.Name(), event.LogsSystem.Name(), event.LogsError.Name()}
 
+// RateKinds is how many kinds of lines are counted apart.
+const RateKinds = len(lineKinds) + 1
+
 // Tail is what a server said last, and how fast it speaks.
 type Tail struct {
 	Lines uint64 // that came in
-	Rates [len(lineKinds) + 1]Rate
-	last  [lastLines]Said
-	n     int
+	// Failed is when the newest line said that something failed, at level error, by the event's clock; zero: none did.
+	Failed time.Time
+	Rates  [RateKinds]Rate
+	last   [lastLines]Said
+	n      int
 }
 
 // RateKind returns the name of a kind of line by its number in Rates: "app", "request", "system", "error", "other".
@@ -39,6 +44,9 @@ func RateKind(i int) string {
 	}
 	return "other"
 }
+
+// Spoke reports whether lines of a kind, by its number in Rates, have come in live.
+func (t *Tail) Spoke(kind int) bool { return t.Rates[kind].second != 0 }
 
 // PerSecond returns how many lines came in a second, of all kinds.
 func (t *Tail) PerSecond(now time.Time) (sum float64) {
@@ -54,6 +62,9 @@ func (t *Tail) Last(n int) []Said { return t.last[max(t.n-n, 0):t.n] }
 // push takes a line that came in; at is when, by the local clock, and zero for one that was missed.
 func (t *Tail) push(line *Line, at time.Time) {
 	t.Lines++
+	if line.Level >= Error && line.Time.After(t.Failed) {
+		t.Failed = line.Time
+	}
 	if !at.IsZero() {
 		i := slices.Index(lineKinds[:], line.Type)
 		if i < 0 {

@@ -7,29 +7,16 @@ import (
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
-// Marks that a Finder puts around what it has found. No held text has these characters.
-const (
-	MarkBegin = '\x01'
-	MarkEnd   = '\x02'
-)
-
-// Finder looks for something in texts.
-type Finder interface {
-	// Find calls hit with the number of each of the n texts that has it, in order; the texts are joined by NUL characters.
-	Find(joined []byte, n int, hit func(i int))
-	// Mark returns s with the character 1 before and 2 after each place that has it.
-	Mark(s string) string
-}
-
 // Spot is where a line stands in a Log.
 type Spot = key
 
 // Filter chooses lines.
 type Filter struct {
 	Server string // "" is all
+	Type   string // "logs:app"; "" is all
 	Hidden [NumLevels]bool
 	Until  event.ID // only lines up to this place; zero: all
-	Find   Finder   // nil: nothing is searched for
+	Find   *Finder  // nil: nothing is searched for
 	Only   bool     // only lines in which something is found, and gaps
 }
 
@@ -37,24 +24,53 @@ type Filter struct {
 // date block by block, and only what has changed is looked at. A Log has one View that is up to date at a time.
 type View struct {
 	f     Filter
-	gen   uint64
+	gen   uint64 // of what passes; zero: a new one is to be taken
+	hunt  uint64 // of what is found
+	near  Spot
 	rows  int
 	hits  int
 	fresh int
-	joins []byte
-	which []int
+	laid  bool
+	// levels is how many lines of each level there are, those that are hidden too.
+	levels [NumLevels]int
 }
 
 // seen is what a View made of a block.
 type seen struct {
-	gen, stamp        uint64
+	gen, stamp, hunt  uint64
 	floor, until      event.ID
-	rows, hits        [openLines / 64]uint64
+	pass, hits        [openLines / 64]uint64 // lines and gaps that pass; lines in which something is found
+	gaps              [openLines / 64]uint64 // gaps that pass
 	nrows, nhits, new int
+	levels            [NumLevels]uint16
 }
 
-// Set begins anew with another filter.
-func (v *View) Set(f Filter) { v.f, v.gen, v.rows, v.hits, v.fresh = f, 0, 0, 0, 0 }
+// rows returns which are rows.
+func (s *seen) rows(only bool) [openLines / 64]uint64 {
+	if !only {
+		return s.pass
+	}
+	rows := s.hits
+	for i := range rows {
+		rows[i] |= s.gaps[i]
+	}
+	return rows
+}
+
+// Set begins anew with another filter. Where it asks for no other lines, but for what is found in them, rows stay known.
+func (v *View) Set(f Filter) {
+	was := v.f
+	was.Find, was.Only = f.Find, f.Only
+	if was != f || f.only() || v.f.only() {
+		v.gen, v.rows, v.fresh, v.laid = 0, 0, 0, false
+	}
+	v.f, v.hunt, v.hits = f, 0, 0
+}
+
+func (f *Filter) only() bool { return f.Only && f.Find != nil }
+
+// Near says where the reader is: there it is searched first. The zero Spot is the end.
+func (v *View) Near(at Spot) { v.near = at }
 
 // Hold has no line in that comes after those that are held now; with false they may again.
 func (v *View) Hold(l *Log, hold bool) {
@@ -73,40 +89,77 @@ func (v *View) Rows() int  { return v.rows }
 func (v *View) Hits() int  { return v.hits }
 func (v *View) Fresh() int { return v.fresh }
 
-// Step brings the View up to date, newest lines first, for as long as more says so, which it asks after each block; and
-// reports whether it is.
-func (v *View) Step(l *Log, more func() bool) bool {
+// Levels returns how many lines of each level there are, of those that would be rows if no level was hidden.
+func (v *View) Levels() [NumLevels]int { return v.levels }
+
+// Laid reports whether all rows are known, though maybe not yet in which something is found.
+func (v *View) Laid() bool { return v.laid }
+
+// Step brings the View up to date for as long as more says so, which it asks after each block, and reports whether it is.
+// First comes which lines are rows, newest first, and then in which something is found: near the reader, then newest first.
+func (v *View) Step(l *Log, more func() bool) (done bool) {
+	l.viewed++
 	if v.gen == 0 {
-		l.stamp++
-		v.gen = l.stamp
+		v.gen = l.viewed
+	}
+	if v.hunt == 0 {
+		v.hunt = l.viewed
 	}
 	l.viewer = v.gen
 	var floor event.ID
 	if v.f.Server == "" {
 		floor = l.Past("").Floor
 	}
-	done := true
-	for i := len(l.blocks); i > 0; i-- {
-		b := l.blocks[i-1]
-		s := &b.seen
-		if s.gen == v.gen && s.stamp == b.stamp && (s.until == v.f.Until || s.new == 0) && (s.floor == floor || b.least.Compare(s.floor) >= 0 && b.least.Compare(floor) >= 0) {
-			continue
+	// What passes is a tenth of the work of a search, and comes first: then all that is on the page stands where it stays.
+	done, laid := true, true
+	look := func(i int, search bool) bool {
+		b := l.blocks[i]
+		fits := v.fits(b, floor)
+		if fits && (!search || b.seen.hunt == v.hunt) {
+			return true
 		}
-		v.look(l, b, floor)
+		v.look(l, b, floor, fits, search)
 		if !more() {
-			done = i == 1
-			break
+			done = false
+		}
+		return done
+	}
+	for i := len(l.blocks) - 1; i >= 0 && laid; i-- {
+		if !look(i, v.f.only()) {
+			laid = i == 0
 		}
 	}
-	v.rows, v.hits, v.fresh = 0, 0, 0
+	v.laid = laid
+	if v.f.Find != nil && done {
+		at := len(l.blocks) - 1
+		if v.near != (Spot{}) {
+			at = max(l.blockOf(v.near), 0)
+		}
+		for i := max(at-1, 0); i <= min(at+1, len(l.blocks)-1) && look(i, true); i++ {
+		}
+		for i := len(l.blocks) - 1; i >= 0 && done && look(i, true); i-- {
+		}
+	}
+	v.rows, v.hits, v.fresh, v.levels = 0, 0, 0, [NumLevels]int{}
 	for _, b := range l.blocks {
 		if s := v.of(b); s != nil {
 			v.rows += s.nrows
-			v.hits += s.nhits
 			v.fresh += s.new
+			for i, n := range s.levels {
+				v.levels[i] += int(n)
+			}
+			if s.hunt == v.hunt {
+				v.hits += s.nhits
+			}
 		}
 	}
 	return done
+}
+
+// fits reports whether what is known of which lines of the block pass is still so.
+func (v *View) fits(b *block, floor event.ID) bool {
+	s := v.of(b)
+	return s != nil && (s.until == v.f.Until || s.new == 0) && (s.floor == floor || b.least.Compare(s.floor) >= 0 && b.least.Compare(floor) >= 0)
 }
 
 // Current reports whether no other View has been brought up to date since this one was: what is known of the blocks is of one.
@@ -120,55 +173,63 @@ func (v *View) of(b *block) *seen {
 	return nil
 }
 
-// look looks at a block.
-func (v *View) look(l *Log, b *block, floor event.ID) {
-	s := seen{gen: v.gen, stamp: b.stamp, floor: floor, until: v.f.Until}
+// look looks at a block: at what passes, unless it is known, and at what is found.
+func (v *View) look(l *Log, b *block, floor event.ID, known, search bool) {
 	p := l.load(b)
+	if !known {
+		b.seen = v.passing(l, b, p, floor)
+	}
+	s := &b.seen
+	if !search {
+		return
+	}
+	s.hunt, s.hits, s.nhits = v.hunt, [openLines / 64]uint64{}, 0
+	each(&s.pass, func(i int) bool {
+		if r := &p.recs[i]; !r.gap && v.f.Find.Find(p.text(r)) {
+			s.hits[i/64] |= 1 << (i % 64)
+			s.nhits++
+		}
+		return true
+	})
+	if v.f.Only {
+		s.nrows = s.nhits
+		each(&s.gaps, func(int) bool { s.nrows++; return true })
+	}
+}
+
+// passing returns which lines of a block pass.
+func (v *View) passing(l *Log, b *block, p *packed, floor event.ID) seen {
+	s := seen{gen: v.gen, stamp: b.stamp, floor: floor, until: v.f.Until}
 	server, held := l.names.find[v.f.Server]
-	v.joins, v.which = v.joins[:0], v.which[:0]
+	typ, some := l.names.find[v.f.Type]
 	for i := range p.recs {
 		r := &p.recs[i]
 		switch {
 		case v.f.Server != "" && (!held || r.server != server) && !(r.gap && r.server == 0):
 			continue
-		case !r.gap && v.f.Hidden[r.level]:
+		case !r.gap && v.f.Type != "" && (!some || r.typ != typ):
 			continue
 		case !floor.IsZero() && !r.gap && r.place.Epoch == floor.Epoch && r.place.Seq < floor.Seq:
 			continue
 		case !v.f.Until.IsZero() && r.place.Compare(v.f.Until) > 0:
-			if !r.gap {
+			if !r.gap && !v.f.Hidden[r.level] {
 				s.new++
 			}
 			continue
 		}
-		if v.f.Find != nil && !r.gap {
-			if len(v.which) > 0 {
-				v.joins = append(v.joins, 0)
-			}
-			v.joins = append(v.joins, p.text(r)...)
-			v.which = append(v.which, i)
-			if v.f.Only {
+		if !r.gap {
+			s.levels[r.level]++
+			if v.f.Hidden[r.level] {
 				continue
 			}
 		}
-		s.rows[i/64] |= 1 << (i % 64)
+		s.pass[i/64] |= 1 << (i % 64)
+		if r.gap {
+			s.gaps[i/64] |= 1 << (i % 64)
+		}
 		s.nrows++
 	}
-	if len(v.which) > 0 {
-		v.f.Find.Find(v.joins, len(v.which), func(n int) {
-			i := v.which[n]
-			s.hits[i/64] |= 1 << (i % 64)
-			s.nhits++
-			if v.f.Only {
-				s.rows[i/64] |= 1 << (i % 64)
-				s.nrows++
-			}
-		})
-	}
-	if cap(v.joins) > 4*blockBytes {
-		v.joins = nil
-	}
-	b.seen = s
+	return s
 }
 
 // Window calls f with the rows from the one that many rows before the end, up to but without the one to rows before it,
@@ -185,14 +246,14 @@ func (v *View) Window(l *Log, from, to int, f func(at Spot, hit bool, line func(
 			}
 			continue
 		}
-		p := l.load(b)
-		each(&s.rows, func(i int) bool {
+		p, rows := l.load(b), s.rows(v.f.only())
+		each(&rows, func(i int) bool {
 			if skip > 0 {
 				skip--
 				return true
 			}
 			r := &p.recs[i]
-			f(r.key, s.hits[i/64]&(1<<(i%64)) != 0, func() Line { return p.line(r, &l.names) })
+			f(r.key, s.hunt == v.hunt && s.hits[i/64]&(1<<(i%64)) != 0, func() Line { return p.line(r, &l.names) })
 			left--
 			return left > 0
 		})
@@ -235,8 +296,8 @@ func (v *View) Back(l *Log, at Spot) int {
 			n += s.nrows
 			continue
 		}
-		p := l.load(b)
-		each(&s.rows, func(i int) bool {
+		p, rows := l.load(b), s.rows(v.f.only())
+		each(&rows, func(i int) bool {
 			if p.recs[i].compare(at) >= 0 {
 				n++
 			}
@@ -251,7 +312,7 @@ func (v *View) Back(l *Log, at Spot) int {
 func (v *View) Hit(l *Log, at Spot, before bool) (found Spot, ok bool) {
 	visit := func(b *block) bool { // false: found
 		s := v.of(b)
-		if s == nil || s.nhits == 0 {
+		if s == nil || s.hunt != v.hunt || s.nhits == 0 {
 			return true
 		}
 		p := l.load(b)

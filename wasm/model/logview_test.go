@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,7 +103,7 @@ func hitsOf(until int) (n []int) {
 // A view that is kept up to date is what a new one would be, whatever comes and goes.
 func TestViewKeepsUp(t *testing.T) {
 	l := some(1000)
-	re := pattern{regexp.MustCompile(`(?i)7|LATE`)}
+	re := finding(`7|LATE`, true)
 	var v View
 	v.Set(Filter{Server: "b", Find: re})
 	v.Step(l, always)
@@ -148,19 +147,15 @@ func TestViewKeepsUp(t *testing.T) {
 	}
 }
 
-func words(s string) Finder { return pattern{regexp.MustCompile("(?i)" + regexp.QuoteMeta(s))} }
+func words(s string) *Finder { return finding(s, false) }
 
-type pattern struct{ *regexp.Regexp }
-
-func (p pattern) Find(joined []byte, n int, hit func(int)) {
-	for i, s := range strings.Split(string(joined), "\x00") {
-		if p.MatchString(s) {
-			hit(i)
-		}
+func finding(s string, expression bool) *Finder {
+	f, err := NewFinder(s, expression)
+	if err != nil {
+		panic(err)
 	}
+	return f
 }
-
-func (p pattern) Mark(s string) string { return p.ReplaceAllString(s, "\x01$0\x02") }
 
 // Held, a view stays as it is while lines come, whatever their time; let go, it has them all.
 func TestViewHolds(t *testing.T) {
@@ -253,5 +248,67 @@ func BenchmarkView(b *testing.B) {
 	}
 	if v.Hits() == 0 || !slices.IsSorted([]int{v.Hits(), v.Rows()}) {
 		b.Fatal("nothing is found")
+	}
+}
+
+// A search tells at once what is near the reader, and then counts on; what lines there are is known all the while.
+func TestViewSearchesNearTheReader(t *testing.T) {
+	l := some(20_000)
+	var v View
+	v.Step(l, always)
+	at, _ := l.Find(event.ID{Epoch: 1, Seq: 7000})
+	v.Near(at)
+	v.Set(Filter{Find: words("line")})
+	if v.Step(l, func() bool { return false }); v.Hits() == 0 || v.Hits() > 2*openLines || v.Rows() != 20_000 || !v.Laid() {
+		t.Fatalf("%d hits of %d rows after one block", v.Hits(), v.Rows())
+	}
+	got := rows(&v, l, 13_001, 12_998) // 7000 is 13001 rows before the end
+	if got != "7000* 7001* 7002*" && got != "7000 7001 7002" {
+		t.Fatalf("got %s", got)
+	}
+	steps, was := 0, v.Hits()
+	for more := 2; !v.Step(l, func() bool { more--; return more > 0 }); more = 2 {
+		if v.Hits() < was || v.Rows() != 20_000 {
+			t.Fatalf("%d hits after %d, of %d rows", v.Hits(), was, v.Rows())
+		}
+		if steps++; steps == 2 {
+			equal(t, "near the reader", rows(&v, l, 13_001, 12_998), "7000* 7001* 7002*")
+		}
+		was = v.Hits()
+	}
+	if v.Hits() != 20_000 || steps < 10 {
+		t.Errorf("%d hits in %d steps", v.Hits(), steps)
+	}
+	v.Set(Filter{Find: words("line 77"), Only: true})
+	for !v.Step(l, func() bool { return false }) {
+		if v.Laid() && v.Hits() < 111 {
+			t.Fatal("all rows are known before all lines were searched")
+		}
+	}
+	if v.Rows() != v.Hits() || v.Hits() != 111 || !v.Laid() {
+		t.Errorf("%d rows, %d hits", v.Rows(), v.Hits())
+	}
+}
+
+// Of one kind, and what there is of each level of it, whatever is hidden.
+func TestViewOfAKind(t *testing.T) {
+	l := newLog(new(heapShelf))
+	for i := range 1000 {
+		line := in(i, i+1)
+		line.Type, line.Level = []string{"logs:app", "logs:request"}[i%2], Level(i/2%NumLevels)
+		l.push(line)
+	}
+	l.settle()
+	var v View
+	v.Set(Filter{Type: "logs:request", Hidden: [NumLevels]bool{Warn: true}})
+	v.Step(&l, always)
+	if v.Rows() != 375 || v.Levels() != [NumLevels]int{125, 125, 125, 125} {
+		t.Errorf("%d rows, levels %v", v.Rows(), v.Levels())
+	}
+	equal(t, "the last", rows(&v, &l, 3, 0), "994 996 1000")
+	v.Set(Filter{Type: "logs:none"})
+	v.Step(&l, always)
+	if v.Rows() != 0 {
+		t.Errorf("%d rows of a kind that there is not", v.Rows())
 	}
 }

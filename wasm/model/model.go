@@ -33,17 +33,25 @@ type Model struct {
 	// Sessions and Cluster are what was asked for.
 	Sessions Sessions
 	Cluster  Cluster
+	// Histories are answers about the past of metrics.
+	Histories Histories
 
 	// Log is the newest lines of all servers.
 	Log Log
+	// Tape is the newest events as they came, while somebody looks.
+	Tape Tape
 	// Recent is the newest events that are neither samples nor lines, newest last; at most MaxRecent.
 	Recent []*Event
+	// Deployed is how far back the deployments of all servers are known.
+	Deployed Deployed
 	// Rate counts the events that came in live, all types, by the local clock.
 	Rate Rate
 	// Place is how far the Model is complete; zero before anything came.
 	Place event.ID
 	// Complete is set once a whole picture has come in; until then, a server that is not here may well exist.
 	Complete bool
+	// Forgotten is how many servers were given up for others, to stay within MaxServers.
+	Forgotten uint64
 	// Life rises when all servers are forgotten: what was recalled of them is gone too.
 	Life uint64
 
@@ -61,6 +69,8 @@ type Model struct {
 	replaying bool // what comes is picture or was missed
 	picture   bool // what comes is the picture, up to the next heartbeat
 	borrowed  bool // it is a picture that the stream does not go on from
+	turns     []Turn
+	turned    uint64 // how many there were
 }
 
 // New returns an empty Model that keeps its log in its own memory.

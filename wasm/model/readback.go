@@ -118,10 +118,16 @@ func (m *Model) ReadFrom(server string, events []event.Event, floor, upto event.
 }
 
 // Wish is a stretch of lines that a page wants read from the record, of a server or with "" of all: what a gap after From up
-// to To stands for, or lines from a Place on or from the time At on, or else some before those that are held.
+// to To stands for, or lines from a Place on or from the time At on, or else some before those that are held. With Deployments it
+// is for no lines but for the deployments of all servers: of so long Back, or with 0 of as long as there are any. With Event it is for
+// the one event at Place, of whatever type, for the Tape.
 type Wish struct {
 	Server   string
 	From, To event.ID
 	Place    event.ID
 	At       time.Time
+
+	Deployments bool
+	Back        time.Duration
+	Event       bool
 }

@@ -75,6 +75,8 @@ type Server struct {
 
 	// Deployments are those still remembered, oldest first; at most MaxDeployments.
 	Deployments []*Deployment
+	// Forgotten is how many before them were seen, at least.
+	Forgotten int
 	// Tail is what it said last; all else it said is in the Model's Log.
 	Tail Tail
 	// Events are the newest event of each type that no other field shows, such as backup:finished, newest first; at most

@@ -18,6 +18,7 @@ func (m *Model) Update(b feed.Batch) {
 		} else {
 			m.event(e, b.At)
 		}
+		m.Tape.push(e, m.Now(b.At))
 	}
 	m.Log.settle()
 	if !b.Place.IsZero() {
@@ -96,10 +97,13 @@ func (m *Model) anew(at time.Time) {
 func (m *Model) clear() {
 	clear(m.servers)
 	m.sorted = nil
+	m.Forgotten = 0
 	m.Recent = nil
 	m.Log.clear()
+	m.Histories = Histories{Rev: m.Histories.Rev + 1}
 	m.Place = event.ID{}
 	m.Complete = false
+	m.Deployed = Deployed{}
 	m.Life++
 	m.Shape++
 }
@@ -112,6 +116,7 @@ func (m *Model) server(id string) *Server {
 	if len(m.servers) >= MaxServers {
 		oldest := slices.MinFunc(m.sorted, func(a, b *Server) int { return a.Seen.Compare(b.Seen) })
 		delete(m.servers, oldest.ID)
+		m.Forgotten++
 		m.sorted = slices.DeleteFunc(m.sorted, func(s *Server) bool { return s == oldest })
 	}
 	s := newServer(id)
@@ -147,13 +152,16 @@ func (m *Model) event(e event.Event, at time.Time) {
 		m.line(s, e, at)
 		known = true
 	case "server":
+		was := s.Status.State
 		if known = s.status(e, action); known {
 			m.dirty = true
 			m.Shape++
+			m.turnedTo(s, was, e)
 		}
 	case "deployment":
 		if known = s.deploy(e, action); known {
 			m.Shape++
+			m.deployTurned(s, e)
 		}
 	}
 	if !known {

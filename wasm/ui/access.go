@@ -59,11 +59,11 @@ func appendMe(b []byte, me *model.Me, now time.Time) []byte {
 // appendFoot appends the line at the foot of every page: for whom it is, and how to leave. It appends nothing where the page does not say.
 func appendFoot(b []byte, me *model.Me, now time.Time) []byte {
 	if me == nil {
-		return add(b, `<footer class="colophon"></footer>`)
+		return add(b, `<footer class="colophon">`+keysButton+`</footer>`)
 	}
 	b = add(b, `<footer class="colophon"><p>`)
 	b = appendMe(b, me, now)
-	b = add(b, `</p><a class="link" href="`+accessPath+`">Open streams</a>`)
+	b = add(b, `</p><a class="link" href="`+accessPath+`">Open streams</a>`+keysButton)
 	return add(appendSignOut(b, me, "link"), `</footer>`)
 }
 

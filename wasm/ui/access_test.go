@@ -101,11 +101,11 @@ func says(n *node) string {
 
 func TestForWhomThePageIs(t *testing.T) {
 	for _, c := range []struct{ me, want string }{
-		{aliceMe, `<footer class="colophon"><p>Signed in as <b>&lt;alice&gt;</b>, until 14:00:00.</p><a class="link" href="/access">Open streams</a>` +
+		{aliceMe, `<footer class="colophon"><p>Signed in as <b>&lt;alice&gt;</b>, until 14:00:00.</p><a class="link" href="/access">Open streams</a>` + keysButton +
 			`<form method="post" action="/signout"><button type="submit" class="link">Sign out</button></form></footer>`},
-		{`{"user":"bob"}`, `<footer class="colophon"><p>Signed in as <b>bob</b>.</p><a class="link" href="/access">Open streams</a></footer>`},
-		{`{"open":true}`, `<footer class="colophon"><p>Open to everyone on this machine.</p><a class="link" href="/access">Open streams</a></footer>`},
-		{``, `<footer class="colophon"></footer>`},
+		{`{"user":"bob"}`, `<footer class="colophon"><p>Signed in as <b>bob</b>.</p><a class="link" href="/access">Open streams</a>` + keysButton + `</footer>`},
+		{`{"open":true}`, `<footer class="colophon"><p>Open to everyone on this machine.</p><a class="link" href="/access">Open streams</a>` + keysButton + `</footer>`},
+		{``, `<footer class="colophon">` + keysButton + `</footer>`},
 	} {
 		if got := string(appendFoot(nil, model.ReadMe([]byte(c.me)), noon)); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)

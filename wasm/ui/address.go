@@ -82,9 +82,21 @@ func (s *Page) revisit(u *url.URL) {
 func (s *Page) fields() {
 	if v := s.log(); v != nil {
 		setValue("log-find", v.asked.find)
+		setValue("log-kind", v.asked.kind)
+		setValue("log-server", v.asked.server)
+	}
+	if v, ok := s.screen.(*liveEvents); ok {
+		setValue("live-types", v.asked.types)
+		setValue("live-servers", v.asked.servers)
+		setValue("log-find", v.asked.find)
+	}
+	if v, ok := s.screen.(*deployments); ok {
+		setValue("find", v.find)
 	}
 	if f, ok := s.screen.(*fleet); ok {
-		setValue("find", f.find)
+		setValue("find", f.view.find)
+		setValue("order", orders[f.view.order].name)
+		setValue("kind", f.view.kind)
 	}
 }
 

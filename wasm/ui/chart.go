@@ -19,8 +19,9 @@ type Chart struct {
 	From, To int64 // Unix milliseconds
 	Gap      int64 // a longer pause between two samples, in milliseconds, is a gap: no line, a bracket, its length
 	Thin     model.Thin
+	Half     int64 // half of what a point stands for, in milliseconds: a gap begins after it; 0 for samples
+	Last     int64 // when it was measured last, where that is known better than by the last point; else 0
 	Bands    []Band
-	Marks    []Mark
 	Zone     *time.Location // of the words on the axis
 }
 
@@ -28,7 +29,8 @@ type Chart struct {
 type Band struct {
 	Top, Height float64 // its place within the chart, 0 to 1
 	Lo, Hi      float64
-	Ticks       []float64 // values that get a line and a label; labels show no sign, below zero is a direction
+	Ticks       []float64 // values that get a line and a label
+	Signed      bool      // labels show a sign; else below zero is a direction
 	Unit        Unit
 	Series      []Series
 }
@@ -44,36 +46,15 @@ const (
 
 // Series is one measure over time.
 type Series struct {
-	Points []Point // in order of time
+	Points []Point        // in order of time
+	Spread []model.Bucket // the least and the greatest of each point; empty where a point is a sample
 	Look   Look
 	Below  bool  // drawn downwards from zero
 	Bar    int64 // width of a bar in milliseconds, for Bars
 }
 
-// MarkKind is what became of a deployment.
-type MarkKind uint8
-
-const (
-	MarkUnderway MarkKind = iota
-	MarkReady
-	MarkFailed
-)
-
-// Mark is a deployment on the axis of time.
-type Mark struct {
-	T     int64
-	Kind  MarkKind
-	Label string // its version
-}
-
-var marks = [...]struct{ class, shape, after string }{
-	MarkUnderway: {"c-way", `<path class="o" d="M6 2l4.2 8H1.8z"/>`, ""},
-	MarkReady:    {"c-ok", `<path d="M6 2l4.2 8H1.8z"/>`, ""},
-	MarkFailed:   {"c-err", `<path class="o" d="M2.5 2.5l7 7M9.5 2.5l-7 7"/>`, " failed"},
-}
-
-// AppendChart appends what stands inside a chart's plot: labels, grid, series, gaps, marks. It is for the eye; the
-// sentence of AppendChartSentence says it to those who do not see it.
+// AppendChart appends what stands inside a chart's plot: labels, grid, series, gaps. It is for the eye; the sentence of
+// AppendChartSentence and the table say it to those who do not see it.
 func AppendChart(b []byte, c Chart) []byte {
 	if c.To <= c.From {
 		return b
@@ -85,11 +66,6 @@ func AppendChart(b []byte, c Chart) []byte {
 	}
 	b = add(b, `</svg>`)
 	b = appendGaps(b, c)
-	for _, m := range c.Marks {
-		if m.T >= c.From && m.T <= c.To {
-			b = appendDeployment(b, c, m)
-		}
-	}
 	b = add(b, `</div>`)
 	return appendXLabels(b, c)
 }
@@ -130,9 +106,22 @@ func appendSeries(b []byte, p plot, s Series, points []Point) []byte {
 	}
 	zero := p.y(0)
 	if s.Look == Bars {
-		return appendBars(b, p, points, s.Bar, zero)
+		if len(s.Spread) > 0 {
+			b = appendBars(b, p, `<path class="bars top" d="`, s.Spread, s.Bar, zero, func(x model.Bucket) (int64, float64) { return x.To, x.Max })
+			return appendBars(b, p, `<path class="bars" d="`, s.Spread, s.Bar, zero, func(x model.Bucket) (int64, float64) { return x.To, x.Mean })
+		}
+		return appendBars(b, p, `<path class="bars" d="`, points, s.Bar, zero, func(x Point) (int64, float64) { return x.T, x.V })
 	}
 	room := make([]vertex, 0, min(2*chartW, len(points)))
+	if len(s.Spread) > 0 {
+		class := `<path class="band a" d="`
+		if s.Look != Filled {
+			class = `<path class="band b" d="`
+		}
+		b = add(b, class)
+		b = p.appendSpread(b, s.Spread, s.Below)
+		b = add(b, `"/>`)
+	}
 	if s.Look == Filled {
 		b = add(b, `<path class="fill" d="`)
 		p.runs(points, room, func(run []vertex) { b = appendArea(b, run, zero) })
@@ -144,21 +133,22 @@ func appendSeries(b []byte, p plot, s Series, points []Point) []byte {
 	return add(b, `"/>`)
 }
 
-// appendBars appends one bar for each point, which ends where the stretch it counts ended.
-func appendBars(b []byte, p plot, points []Point, width int64, zero int) []byte {
-	b = add(b, `<path class="bars" d="`)
-	for _, pt := range points {
-		if pt.T <= p.from || pt.T > p.to || math.IsNaN(pt.V) {
+// appendBars appends one bar for each of the list, which ends where the stretch it counts ended.
+func appendBars[T any](b []byte, p plot, tag string, list []T, width int64, zero int, of func(T) (end int64, v float64)) []byte {
+	b = add(b, tag)
+	for _, item := range list {
+		end, v := of(item)
+		if end <= p.from || end-width > p.to || math.IsNaN(v) {
 			continue
 		}
-		x0, x1 := p.x(max(pt.T-width, p.from)), p.x(pt.T)
+		x0, x1 := p.x(max(end-width, p.from)), p.x(min(end, p.to))
 		if x1-x0 > 3 {
 			x1-- // room between neighbours
 		}
 		b = append(b, 'M')
 		b = appendXY(b, x0, zero)
 		b = append(b, 'V')
-		b = strconv.AppendInt(b, int64(p.y(pt.V)), 10)
+		b = strconv.AppendInt(b, int64(p.y(v)), 10)
 		b = append(b, 'H')
 		b = strconv.AppendInt(b, int64(max(x1, x0+1)), 10)
 		b = append(b, 'V')
@@ -176,7 +166,10 @@ func appendYLabels(b []byte, c Chart) []byte {
 			b = add(b, `<span style="top:`)
 			b = appendShare(b, float64(p.y(v))/chartH)
 			b = add(b, `">`)
-			b = appendTick(b, math.Abs(v), band.Unit)
+			if !band.Signed {
+				v = math.Abs(v)
+			}
+			b = appendTick(b, v, band.Unit)
 			b = add(b, `</span>`)
 		}
 	}
@@ -202,7 +195,7 @@ func appendXLabels(b []byte, c Chart) []byte {
 	b = add(b, `<div class="xs" aria-hidden="true">`)
 	span := c.To - c.From
 	step := int64(time.Minute / time.Millisecond)
-	for _, m := range []int64{1, 2, 5, 10, 15, 30, 60, 120, 360, 720} {
+	for _, m := range []int64{1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720} {
 		if step = m * 60_000; span/step <= 6 {
 			break
 		}
@@ -236,12 +229,15 @@ func (c Chart) gaps(f func(before, after int64)) {
 			continue
 		}
 		if last != 0 && paused(c.Gap, c.Thin, last, pt.T) && pt.T > c.From {
-			f(max(last, c.From), pt.T)
+			f(max(last+c.Half, c.From), pt.T-c.Half)
 		}
 		last = pt.T
 	}
 	if last >= c.From && paused(c.Gap, c.Thin, last, c.To) {
-		f(last, 0)
+		if last += c.Half; c.Last > 0 && max(last-c.Last, c.Last-last) <= 2*c.Half {
+			last = c.Last
+		}
+		f(min(last, c.To), 0)
 	}
 }
 
@@ -267,29 +263,16 @@ func appendGaps(b []byte, c Chart) []byte {
 		b = add(b, `">`)
 		if c.share(after)-left > .025 { // room for its length
 			b = add(b, `<em>`)
-			b = AppendDuration(b, time.Duration(after-before)*time.Millisecond)
+			if long := time.Duration(after-before) * time.Millisecond; long >= time.Hour && c.share(after)-left > .08 {
+				b = AppendDurationLong(b, long)
+			} else {
+				b = AppendDuration(b, long)
+			}
 			b = add(b, `</em>`)
 		}
 		b = add(b, `</span>`)
 	})
 	return b
-}
-
-func appendDeployment(b []byte, c Chart, m Mark) []byte {
-	kind := marks[m.Kind]
-	left := c.share(m.T)
-	b = add(b, `<span class="mk `)
-	b = add(b, kind.class)
-	if left > 0.8 {
-		b = add(b, ` flip`)
-	}
-	b = add(b, `" style="left:`)
-	b = appendShare(b, left)
-	b = add(b, `"><em>`)
-	b = appendIcon(b, "shape", "0 0 12 12", 12, 12, kind.shape)
-	b = AppendText(b, m.Label)
-	b = add(b, kind.after)
-	return add(b, `</em></span>`)
 }
 
 // appendShare appends a part of the whole as CSS writes it: 82.35%.

@@ -1,31 +1,44 @@
 package ui
 
 import (
-	"math"
+	"strconv"
 	"time"
 
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
-// measure is what a chart shows.
-type measure uint8
-
-const (
-	measureCPU measure = iota
-	measureMemory
-	measureNetwork
-	measureRequests
-	measureStorage
-)
-
 // charts are the four charts of a server page: CPU, memory, network, and requests or, where none are measured, storage.
-// All show the same stretch of time, ten minutes at most, by the server's clock, "now" at the right edge.
+// All show the same stretch of time by the server's clock, "now" at the right edge, and one crosshair.
 type charts struct {
-	span   time.Duration
-	fourth measure // the shape
+	server string
+	reach  reach         // what the reader asked for
+	next   reach         // what the reader may be about to ask for, to be read ahead
+	table  bool          // as a table
+	full   int           // the chart that a narrow screen shows whole, counted from 1; 0: none
+	span   time.Duration // of the live reach: less than its span while there is less to show
+	fourth measure       // the shape
 	panels [4]panel
-	grid   slot
-	cross  int64 // the instant the crosshair stands at, Unix milliseconds; 0: there is none
+	wants  []model.Period // what is drawn of the past
+	ahead  []model.Period // what is read ahead of it
+	past   uint64         // of the Model's Histories, as it is on screen
+
+	cross   int64 // the instant the crosshair stands at, Unix milliseconds; 0: there is none
+	pinned  bool  // it stays, and stands in the address
+	fit     bool  // the address asks for an instant: the reach is to be one that has it
+	pointed pointed
+
+	grid, note, tableIn, class slot
+	reachOn                    [len(reaches)]slot
+	tableOn                    slot
+	tabled                     time.Time // when the table was made, and of what
+	tabledPast                 uint64
+}
+
+// pointed is where the reader points at: a share of the width of a chart.
+type pointed struct {
+	on    bool
+	share float64
+	chart int
 }
 
 // plotEvery is how often a drawing of samples is made anew at most, however often they come: those that are closer together
@@ -35,31 +48,64 @@ const plotEvery = 500 * time.Millisecond
 
 // panel is one chart on the page.
 type panel struct {
-	to                              int64 // the instant at its right edge
-	drawn                           time.Time
-	span                            time.Duration
-	past                            uint64
-	scale                           scaleMemory
-	name, value, plot, words, cross slot
+	from, to int64 // the instants at its edges
+	drawn    time.Time
+	reach    reach
+	state    pastState
+	past     uint64 // of the series
+	scale    scaleMemory
+	tracks   [2]track
+	bands    [2]Band // of the tracks: their scales
+
+	name, value, plot, words, cross, axis, marks, class, more slot
 }
 
-func (c *charts) draw(p *pen, s *model.Server, there time.Time, aged bool) {
+// pastState is what is held of the past that a chart shows.
+type pastState uint8
+
+const (
+	pastHere pastState = iota
+	pastReading
+	pastFailed
+	pastNone // it was never measured
+)
+
+var chartKeys = [4]string{"ch0", "ch1", "ch2", "ch3"}
+
+func (c *charts) measures() [4]measure {
+	return [4]measure{measureCPU, measureMemory, measureNetwork, c.fourth}
+}
+
+func (c *charts) draw(p *pen, m *model.Model, s *model.Server, there time.Time, aged bool) {
 	fourth := measureStorage
 	if s.Requests.Known() {
 		fourth = measureRequests
 	}
+	c.server, c.past = s.ID, m.Histories.Rev
+	c.widen(there)
+	p.raw(`<section class="panel charts" id="charts" aria-label="Measures">`)
+	c.drawHead(p, m, there)
 	if !p.making() && fourth != c.fourth {
 		c.fourth = fourth
 		c.panels[3] = panel{} // another measure has another scale
-		p.dom.HTML(c.grid.id, part(func(q *pen) { c.drawPanels(q, s, there, aged) }))
+		p.dom.HTML(c.grid.id, part(func(q *pen) { c.drawPanels(q, m, s, there, aged) }))
 		return
 	}
 	c.fourth = fourth
 	if p.making() {
-		c.grid.id = "charts"
-		p.raw(`<section class="panel charts" id="charts" aria-label="The last minutes">`)
+		c.grid.id = "ch-grid"
+		p.raw(`<div id="ch-grid"`)
 	}
-	c.drawPanels(p, s, there, aged)
+	p.attr(&c.class, "ch-grid", "", "class")
+	p.put("grid")
+	if c.table {
+		p.put(" off")
+	}
+	p.shutAttr(&c.class, "class")
+	p.raw(`>`)
+	c.drawPanels(p, m, s, there, aged)
+	p.raw(`</div>`)
+	c.drawTable(p, there)
 	p.raw(`</section>`)
 }
 
@@ -70,187 +116,221 @@ func (c *charts) forget() {
 	}
 }
 
-func (c *charts) drawPanels(p *pen, s *model.Server, there time.Time, aged bool) {
-	c.span = spanOf(oldestOf(s), there.UnixMilli(), model.Window)
-	for i, what := range [4]measure{measureCPU, measureMemory, measureNetwork, c.fourth} {
-		c.drawPanel(p, &c.panels[i], chartKeys[i], what, s, there, aged)
+func (c *charts) drawPanels(p *pen, m *model.Model, s *model.Server, there time.Time, aged bool) {
+	c.span = spanOf(oldestOf(s), there.UnixMilli(), reaches[reachLive].span)
+	c.wants, c.ahead = c.wants[:0], c.ahead[:0]
+	c.point()
+	for _, what := range c.measures() {
+		if c.next != reachLive && c.next != c.reach && metricOf(what, s).Known() {
+			c.next.held(m, c.server, measures[what].typ, there, &c.ahead)
+		}
+	}
+	for i, what := range c.measures() {
+		c.drawPanel(p, i, what, m, s, there, aged)
 	}
 }
 
-var chartKeys = [4]string{"ch0", "ch1", "ch2", "ch3"}
-
-func (c *charts) drawPanel(p *pen, pl *panel, key string, what measure, s *model.Server, there time.Time, aged bool) {
-	p.raw(`<section class="chart" tabindex="0" id="`)
+func (c *charts) drawPanel(p *pen, i int, what measure, m *model.Model, s *model.Server, there time.Time, aged bool) {
+	pl, key := &c.panels[i], chartKeys[i]
+	p.raw(`<section tabindex="0" id="`)
 	p.raw(key)
-	p.raw(`"><header>`)
+	p.raw(`" aria-describedby="`)
+	p.raw(key)
+	p.raw(`-say"`)
+	p.attr(&pl.class, key, "", "class")
+	p.put("chart")
+	if c.full == i+1 {
+		p.put(" full")
+	}
+	p.shutAttr(&pl.class, "class")
+	p.raw(`><header>`)
 	p.open(&pl.name, "h2", "", key, "-name")
 	p.b = appendMeasureName(p.b, what, s)
 	p.shut(&pl.name, "h2")
 	p.open(&pl.value, "span", "now", key, "-now")
 	p.b = appendReadings(p.b, what, s, !aged && unmeasured(metricOf(what, s), there))
 	p.shut(&pl.value, "span")
-	p.raw(`</header><div class="plot">`)
-
-	// Drawn anew when a sample came, and every two seconds when none does, since time goes on.
-	to := edge(metricOf(what, s).At, there, 2*time.Second)
-	moved := to != pl.to && there.Sub(pl.drawn).Abs() >= plotEvery
-	if p.making() || moved || c.span != pl.span || s.Past != pl.past {
-		pl.to, pl.span, pl.past, pl.drawn = to, c.span, s.Past, there
-		var room [2][maxPoints]Point
-		chart := buildChart(what, s, to, c.span, there.Location(), &pl.scale, room[0][:0], room[1][:0])
-		p.open(&pl.plot, "div", "", key, "-plot")
-		if metricOf(what, s).Known() {
-			p.b = AppendChart(p.b, chart)
-		} else {
-			p.put(`<p class="none">not measured</p>`)
-		}
-		p.shut(&pl.plot, "div")
-		p.open(&pl.words, "p", "sr", key, "-say")
-		name := string(appendMeasureName(nil, what, s))
-		p.b = AppendChartSentence(p.b, name, chart.Bands[0].Series[0].Points, chart.Bands[0].Unit)
-		p.shut(&pl.words, "p")
+	p.raw(`<button type="button" class="more" data-do="chart" data-of="`)
+	p.raw(key[2:])
+	p.raw(`" aria-label="`)
+	p.raw(measures[what].name)
+	p.raw(`: whole chart" id="`)
+	p.raw(key)
+	p.raw(`-more"`)
+	p.attr(&pl.more, key, "-more", "aria-expanded")
+	p.b = strconv.AppendBool(p.b, c.full == i+1)
+	p.shutAttr(&pl.more, "aria-expanded")
+	p.raw(`>`)
+	p.raw(chevron)
+	p.raw(`</button></header><div class="plot">`)
+	if c.fill(p, pl, what, m, s, there) {
+		c.drawPlot(p, pl, key, what, s, there)
 	}
+	p.raw(`<div class="over" id="`)
+	p.raw(key)
+	p.raw(`-over"`)
+	p.attr(&pl.axis, key, "-over", "style")
+	p.b = appendMarkAxis(p.b, pl.from, pl.to)
+	p.shutAttr(&pl.axis, "style")
+	p.raw(`>`)
+	p.open(&pl.marks, "div", "", key, "-marks")
+	if pl.state == pastHere {
+		p.b = AppendMarks(p.b, deployMarks(s.Deployments, pl.from, pl.to), pl.from, pl.to, there.Location(), i == 0)
+	}
+	p.shut(&pl.marks, "div")
+	p.raw(`</div>`)
 	p.open(&pl.cross, "div", "xarea", key, "-x")
-	if c.cross != 0 {
-		p.b = appendCross(p.b, what, s, c.cross, c.span, there)
+	if c.cross != 0 && pl.state == pastHere {
+		p.b = pl.appendCross(p.b, what, c.cross, c.pinned, there)
 	}
 	p.shut(&pl.cross, "div")
 	p.raw(`</div></section>`)
 }
 
-// unmeasured reports whether a metric that is followed live has stopped coming: its last number is not what is now. A page
-// that is not live itself can't know, and shows what it last heard as the past.
-func unmeasured(m *model.Metric, there time.Time) bool {
-	return there.Sub(m.At) > max(time.Duration(gapOf(m))*time.Millisecond, 10*time.Second)
-}
-
-func metricOf(what measure, s *model.Server) *model.Metric {
-	switch what {
-	case measureMemory:
-		return &s.Memory.Metric
-	case measureNetwork:
-		return &s.Network.Metric
-	case measureRequests:
-		return &s.Requests.Metric
-	case measureStorage:
-		return &s.Storage.Metric
+// fill brings what a panel draws up to date, and reports whether it is to be drawn anew: when a sample came, and every few
+// seconds when none does, since time goes on. What was drawn of another reach stays until there is something to draw.
+func (c *charts) fill(p *pen, pl *panel, what measure, m *model.Model, s *model.Server, there time.Time) bool {
+	metric, r := metricOf(what, s), &reaches[c.reach]
+	span, state := r.span, pastHere
+	var past, now *model.History
+	switch {
+	case !metric.Known():
+		state = pastNone
+	case c.reach == reachLive:
+		span = c.span
+	default:
+		past, now, state = c.reach.held(m, c.server, measures[what].typ, there, &c.wants)
 	}
-	return &s.CPU.Metric
-}
-
-// appendMeasureName appends "CPU, of 4 cores".
-func appendMeasureName(b []byte, what measure, s *model.Server) []byte {
-	of := func(name string, total float64) []byte {
-		b = add(b, name)
-		if total > 0 { // not NaN
-			b = add(b, ", of ")
-			b = appendTick(b, total, Bytes)
+	if state == pastReading && !p.making() && pl.state == pastHere && pl.reach != c.reach && !pl.drawn.IsZero() {
+		return false
+	}
+	newest := metric.At
+	if c.reach != reachLive {
+		newest = time.Time{}
+	}
+	to := edge(newest, there, r.every)
+	answered := c.reach != reachLive && c.past != pl.past
+	if c.reach == reachLive {
+		answered = s.Past != pl.past
+	}
+	moved := to != pl.to && there.Sub(pl.drawn).Abs() >= plotEvery
+	if !p.making() && !moved && !answered && c.reach == pl.reach && state == pl.state && pl.to-pl.from == span.Milliseconds() {
+		return false
+	}
+	if c.reach != pl.reach {
+		pl.scale = scaleMemory{}
+	}
+	pl.from, pl.to, pl.drawn, pl.reach, pl.state, pl.past = to-span.Milliseconds(), to, there, c.reach, state, s.Past
+	if c.reach != reachLive {
+		pl.past = c.past
+	}
+	for k := range pl.tracks {
+		t := &pl.tracks[k]
+		switch {
+		case k >= len(measures[what].fields) || state != pastHere:
+			t.points, t.spread = t.points[:0], t.spread[:0]
+		case c.reach == reachLive:
+			t.live(metric, k, pl.from)
+		default:
+			t.recorded(past, now, measures[what].fields[k], metric, k, pl.from, to, r.step.Milliseconds())
 		}
-		return b
 	}
-	switch what {
-	case measureMemory:
-		return of("Memory", s.Memory.Total())
-	case measureStorage:
-		return of("Storage", s.Storage.Total())
-	case measureNetwork:
-		return add(b, "Network")
-	case measureRequests:
-		return add(b, "Requests")
-	}
-	b = add(b, "CPU")
-	if n := s.CPU.Cores; n > 0 {
-		b = add(b, ", of ")
-		b = AppendCount(b, int64(n))
-		b = add(b, plural(int64(n), " core", " cores"))
-	}
-	return b
+	return true
 }
 
-// appendReadings appends what is measured now, or dashes.
-func appendReadings(b []byte, what measure, s *model.Server, gone bool) []byte {
+func (c *charts) drawPlot(p *pen, pl *panel, key string, what measure, s *model.Server, there time.Time) {
+	chart := pl.chart(what, s, there)
+	p.open(&pl.plot, "div", "", key, "-plot")
+	switch pl.state {
+	case pastHere:
+		p.b = AppendChart(p.b, chart)
+	case pastReading:
+		p.put(`<p class="none">reading the record</p>`)
+	case pastFailed:
+		p.put(`<p class="none">could not be read</p>`)
+	case pastNone:
+		p.put(`<p class="none">not measured</p>`)
+	}
+	p.shut(&pl.plot, "div")
+	p.open(&pl.words, "p", "sr", key, "-say")
+	name := string(appendMeasureName(nil, what, s))
+	p.b = AppendChartSentence(p.b, name, chart.Bands[0].Series[0].Points, chart.Bands[0].Unit)
+	p.shut(&pl.words, "p")
+}
+
+// chart returns the drawing of what the panel holds.
+func (pl *panel) chart(what measure, s *model.Server, there time.Time) Chart {
 	m := metricOf(what, s)
-	reading := func(name string, v float64, u Unit) {
-		if gone || !m.Known() {
-			v = math.NaN()
-		}
-		if name != "" {
-			b = add(b, `<u>`)
-			b = add(b, name)
-			b = add(b, `</u>`)
-		}
-		b = add(b, `<span class="q">`)
-		b = AppendQuantityHTML(b, v, u)
-		b = add(b, `</span>`)
+	a, b := &pl.tracks[0], &pl.tracks[1]
+	c := Chart{From: pl.from, To: pl.to, Gap: a.gap, Thin: a.thin, Zone: there.Location(), Last: m.At.UnixMilli()}
+	if len(a.spread) > 0 {
+		c.Half = reaches[pl.reach].step.Milliseconds() / 2
 	}
-	switch what {
-	case measureCPU:
-		reading("", s.CPU.Usage, Percent)
-	case measureMemory:
-		reading("", s.Memory.Used, Bytes)
-	case measureStorage:
-		reading("", s.Storage.Used, Bytes)
-	case measureNetwork:
-		reading("in", s.Network.In, ByteRate)
-		reading("out", s.Network.Out, ByteRate)
-	case measureRequests:
-		reading("rate", perSecond(&s.Requests), PerSecond)
-		reading("mean", s.Requests.AvgMs, Milli)
+	series := func(t *track, unit Unit) Series {
+		t.unit = unit
+		return Series{Points: t.points, Spread: t.spread}
 	}
-	return b
-}
-
-// buildChart returns the chart of a measure. Its points stand in first and second, or in a greater array where these are small.
-func buildChart(what measure, s *model.Server, to int64, span time.Duration, zone *time.Location, scale *scaleMemory, first, second []Point) Chart {
-	m := metricOf(what, s)
-	from := to - span.Milliseconds()
-	c := Chart{From: from, To: to, Gap: gapOf(m), Thin: m.Series.Thin, Zone: zone, Marks: deployMarks(s)}
-	a := points(first, &m.Series, 0, from)
 	one := func(top float64, unit Unit) {
-		c.Bands = []Band{{Height: 1, Hi: top, Ticks: []float64{top, top / 2, 0}, Unit: unit, Series: []Series{{Points: a}}}}
+		band := Band{Height: 1, Hi: top, Ticks: []float64{top, top / 2, 0}, Unit: unit, Series: []Series{series(a, unit)}}
+		if least := a.least(pl.from); least < 0 { // no direction: such a thing can't be, and is shown all the same
+			band.Lo, band.Signed = -Nice(-least), true
+			band.Ticks = append(band.Ticks[:1], 0, band.Lo)
+		}
+		c.Bands = []Band{band}
 	}
+	most := a.most(pl.from)
 	switch what {
 	case measureCPU:
-		one(max(100, Nice(largest(a, from))), Percent)
+		one(max(100, Nice(most)), Percent)
 	case measureMemory:
-		one(scale.grow(memoryScale(s.Memory.Total(), largest(a, from)), to), Bytes)
+		one(pl.scale.grow(memoryScale(s.Memory.Total(), most), pl.to), Bytes)
 	case measureStorage:
-		one(scale.grow(memoryScale(s.Storage.Total(), largest(a, from)), to), Bytes)
+		one(pl.scale.grow(memoryScale(s.Storage.Total(), most), pl.to), Bytes)
 	case measureNetwork:
-		out := points(second, &m.Series, 1, from)
-		top := scale.grow(Nice(max(largest(a, from), largest(out, from), 1000)), to)
-		c.Bands = []Band{{Height: 1, Lo: -top, Hi: top, Ticks: []float64{top, 0, -top}, Unit: ByteRate, Series: []Series{
-			{Points: a}, {Points: out, Look: Dashed, Below: true},
-		}}}
+		top := pl.scale.grow(Nice(max(most, b.most(pl.from), 1000)), pl.to)
+		in, out := series(a, ByteRate), series(b, ByteRate)
+		out.Look, out.Below = Dashed, true
+		c.Bands = []Band{{Height: 1, Lo: -top, Hi: top, Ticks: []float64{top, 0, -top}, Unit: ByteRate, Series: []Series{in, out}}}
 	case measureRequests:
-		every := max(m.Interval, time.Second)
-		for i := range a {
-			a[i].V /= every.Seconds()
+		rate, latency := pl.scale.grow(Nice(most), pl.to), Nice(b.most(pl.from))
+		bars, line := series(a, PerSecond), series(b, Milli)
+		bars.Look, bars.Bar, line.Look = Bars, max(m.Interval, time.Second).Milliseconds(), Dashed
+		if c.Half > 0 {
+			bars.Bar = 2 * c.Half
 		}
-		ms := points(second, &m.Series, 1, from)
-		rate, latency := scale.grow(Nice(largest(a, from)), to), Nice(largest(ms, from))
 		c.Bands = []Band{
-			{Height: .5, Hi: rate, Ticks: []float64{rate, 0}, Unit: PerSecond, Series: []Series{{Points: a, Look: Bars, Bar: every.Milliseconds()}}},
-			{Top: .64, Height: .36, Hi: latency, Ticks: []float64{latency, 0}, Unit: Milli, Series: []Series{{Points: ms, Look: Dashed}}},
+			{Height: .5, Hi: rate, Ticks: []float64{rate, 0}, Unit: PerSecond, Series: []Series{bars}},
+			{Top: .64, Height: .36, Hi: latency, Ticks: []float64{latency, 0}, Unit: Milli, Series: []Series{line}},
 		}
 	}
+	pl.bands = [2]Band{c.Bands[0], c.Bands[len(c.Bands)-1]}
 	return c
 }
 
-// deployMarks returns where a server's deployments stand on the axis of time: when they ended, or where they began.
-func deployMarks(s *model.Server) []Mark {
-	var list []Mark
-	for _, d := range s.Deployments {
-		m := Mark{T: firstOf(d.Began, d.Changed).UnixMilli(), Kind: MarkUnderway, Label: d.Version}
-		switch d.Stage {
-		case model.DeployCompleted:
-			m.T, m.Kind = d.Changed.UnixMilli(), MarkReady
-		case model.DeployFailed:
-			m.T, m.Kind = d.Changed.UnixMilli(), MarkFailed
-		}
-		list = append(list, m)
+// most returns the greatest value from an instant on, 0 when there is none above.
+func (t *track) most(from int64) float64 {
+	if len(t.spread) == 0 {
+		return largest(t.points, from)
 	}
-	return list
+	top := 0.0
+	for i := range t.spread {
+		top = max(top, t.spread[i].Max)
+	}
+	return top
+}
+
+// least returns the least value from an instant on, 0 when there is none below.
+func (t *track) least(from int64) float64 {
+	low := 0.0
+	for i := range t.spread {
+		low = min(low, t.spread[i].Min)
+	}
+	for _, x := range t.points {
+		if x.T >= from && x.V < low {
+			low = x.V
+		}
+	}
+	return low
 }
 
 // scaleMemory is the top of a scale that grows at once and shrinks only when a full window has needed less.
@@ -264,63 +344,4 @@ func (s *scaleMemory) grow(want float64, now int64) float64 {
 		s.top, s.needed = want, now
 	}
 	return s.top
-}
-
-// appendCross appends the crosshair at an instant: a line, and above the plot what the nearest sample read.
-func appendCross(b []byte, what measure, s *model.Server, at int64, span time.Duration, there time.Time) []byte {
-	m := metricOf(what, s)
-	to := edge(m.At, there, 2*time.Second)
-	from := to - span.Milliseconds()
-	if at < from || at > to {
-		return b
-	}
-	share := float64(at-from) / float64(to-from)
-	b = add(b, `<span class="cross`)
-	if share < .3 {
-		b = add(b, ` flip`)
-	}
-	b = add(b, `" style="left:`)
-	b = appendShare(b, share)
-	b = add(b, `"><em>`)
-	x, ok := nearest(&m.Series, at, gapOf(m))
-	if !ok {
-		b = AppendClock(b, time.UnixMilli(at).In(there.Location()))
-		b = add(b, "  no data")
-		return add(b, `</em></span>`)
-	}
-	b = AppendClock(b, time.UnixMilli(x.T).In(there.Location()))
-	b = add(b, "  ")
-	switch what {
-	case measureCPU:
-		b = AppendQuantity(b, float64(x.V[0]), Percent)
-	case measureMemory, measureStorage:
-		b = AppendQuantity(b, float64(x.V[0]), Bytes)
-	case measureNetwork:
-		b = add(b, "in ")
-		b = AppendQuantity(b, float64(x.V[0]), ByteRate)
-		b = add(b, "  out ")
-		b = AppendQuantity(b, float64(x.V[1]), ByteRate)
-	case measureRequests:
-		b = AppendQuantity(b, float64(x.V[0])/max(m.Interval, time.Second).Seconds(), PerSecond)
-		b = add(b, "  ")
-		b = AppendQuantity(b, float64(x.V[1]), Milli)
-	}
-	return add(b, `</em></span>`)
-}
-
-// nearest returns the sample nearest to an instant, unless that lies in a gap.
-func nearest(s *model.Series, at, gap int64) (model.Sample, bool) {
-	i := s.From(at)
-	var best model.Sample
-	found := false
-	for _, j := range [2]int{i - 1, i} {
-		if j < 0 || j >= s.Len() {
-			continue
-		}
-		x := s.At(j)
-		if d := max(x.T-at, at-x.T); !paused(gap, s.Thin, min(x.T, at), max(x.T, at)) && (!found || d < max(best.T-at, at-best.T)) {
-			best, found = x, true
-		}
-	}
-	return best, found
 }

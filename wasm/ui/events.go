@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,8 @@ type events struct {
 
 	second int64
 
-	list, rate, seen, fields, sampleNote, sample, wire, recent slot
+	list                                         typeList
+	rate, seen, fields, sampleNote, sample, wire slot
 }
 
 func newEvents(typ string) *events {
@@ -36,6 +38,7 @@ func newEvents(typ string) *events {
 	}
 	v := &events{typ: typ}
 	v.info, v.in = event.Lookup(typ)
+	v.list.entry = v.appendType
 	return v
 }
 
@@ -52,12 +55,12 @@ func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 		v.second = second
 	}
 	p.raw(`<div class="cat">`)
-	p.open(&v.list, "nav", "panel", "", "types")
-	p.b = v.appendList(p.b, m, now)
-	p.shut(&v.list, "nav")
+	v.list.draw(p, m, now)
 	p.raw(`<div><div class="row"><h1>`)
 	p.text(v.typ)
-	p.raw(`</h1>`)
+	p.raw(`</h1><a class="link" href="`)
+	p.text(livePath + "?types=" + url.QueryEscape(v.typ))
+	p.raw(`">Watch live</a>`)
 	p.open(&v.rate, "span", "q", "", "ev-rate")
 	if stat != nil {
 		p.put("<b>")
@@ -78,54 +81,19 @@ func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 	v.drawSample(p, stat, there)
 	p.raw(`</div>`)
 	v.drawWire(p, stat)
-	p.open(&v.recent, "div", "", "", "recent")
-	p.b = appendRecent(p.b, m, there)
-	p.shut(&v.recent, "div")
 	p.raw(`</div></div>`)
 }
 
-// appendList appends the list of types by category, with what is heard of each now, and after the catalogue's the types
-// that only the stream knows.
-func (v *events) appendList(b []byte, m *model.Model, now time.Time) []byte {
-	category := ""
-	entry := func(cat, action, class string, stat *model.TypeStat) {
-		if cat != category {
-			category = cat
-			b = add(b, `<h2>`)
-			b = AppendText(b, cat)
-			b = add(b, `<i>`)
-			b = add(b, class)
-			b = add(b, `</i></h2>`)
-		}
-		typ := cat + ":" + action
-		b = add(b, `<a href="`)
-		b = AppendText(b, EventPath(typ))
-		b = append(b, '"')
-		if typ == v.typ {
-			b = add(b, ` aria-current="page"`)
-		}
-		b = add(b, `><span>`)
-		b = AppendText(b, action)
-		b = add(b, `</span><i>`)
-		if stat != nil {
-			if rate := stat.Rate.PerSecond(now); rate > 0 {
-				b, _ = AppendNumber(b, rate, PerSecond)
-			}
-		}
-		b = add(b, `</i></a>`)
+func (v *events) appendType(b []byte, typ, action string) []byte {
+	b = add(b, `<a href="`)
+	b = AppendText(b, EventPath(typ))
+	b = append(b, '"')
+	if typ == v.typ {
+		b = add(b, ` aria-current="page"`)
 	}
-	listed := map[string]bool{}
-	for _, t := range event.Catalogue() {
-		listed[t.Name] = true
-		entry(t.Category, t.Action, t.Class.String(), m.Type(t.Name))
-	}
-	for _, stat := range m.Types() {
-		if !listed[stat.Type] {
-			cat, action, _ := strings.Cut(stat.Type, ":")
-			entry(cat, action, "not in the catalogue", stat)
-		}
-	}
-	return b
+	b = add(b, `><span>`)
+	b = AppendText(b, action)
+	return add(b, `</span>`)
 }
 
 // classWords are what a class means, in a word for each question and a sentence for the first.
@@ -196,9 +164,6 @@ func (v *events) drawFields(p *pen, stat *model.TypeStat) {
 			p.b = AppendText(p.b, f.Unit)
 			p.put(`</td><td>`)
 			p.b = AppendText(p.b, f.Meaning)
-			if f.Optional {
-				p.put(` <small>May be missing.</small>`)
-			}
 			p.put(`</td><td class="n">`)
 			p.b = appendFieldNow(p.b, f, now[f.Name])
 			p.put(`</td></tr>`)
@@ -206,7 +171,30 @@ func (v *events) drawFields(p *pen, stat *model.TypeStat) {
 		p.put(`</tbody></table>`)
 	}
 	p.shut(&v.fields, "div")
-	p.raw(`<p class="note">Fields that are not listed are kept and passed on.</p></section>`)
+	p.raw(`<p class="note">`)
+	p.text(v.missing())
+	p.raw(`Fields that are not listed are kept and passed on.</p></section>`)
+}
+
+// missing says which fields may be missing, in the fewer words.
+func (v *events) missing() string {
+	var always, maybe []string
+	for _, f := range v.info.Fields {
+		if f.Optional {
+			maybe = append(maybe, f.Name)
+		} else {
+			always = append(always, f.Name)
+		}
+	}
+	switch {
+	case len(maybe) == 0:
+		return ""
+	case len(always) == 0:
+		return "Any of them may be missing. "
+	case len(always) < len(maybe):
+		return "All but " + strings.Join(always, ", ") + " may be missing. "
+	}
+	return strings.Join(maybe, ", ") + " may be missing. "
 }
 
 // appendFieldNow appends the value a field has in the newest event, read as its unit says.
@@ -308,19 +296,4 @@ func (v *events) drawWire(p *pen, stat *model.TypeStat) {
 	p.b = AppendText(p.b, data)
 	p.shut(&v.wire, "pre")
 	p.raw(`</section>`)
-}
-
-// recentShown is how many of the newest events the page lists.
-const recentShown = 12
-
-// appendRecent appends the newest events that are neither samples nor lines, of all servers, newest first.
-func appendRecent(b []byte, m *model.Model, there time.Time) []byte {
-	if len(m.Recent) == 0 {
-		return b
-	}
-	b = add(b, `<section class="panel wire" aria-label="Newest events"><div class="ph"><h2>Newest events</h2><small>states, deployments and types not in the catalogue, of all servers</small></div><div class="others">`)
-	for i := len(m.Recent) - 1; i >= max(0, len(m.Recent)-recentShown); i-- {
-		b = appendOther(b, m.Recent[i], there, true)
-	}
-	return add(b, `</div></section>`)
 }

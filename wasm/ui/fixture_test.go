@@ -177,7 +177,7 @@ func makeHarbour(t *testing.T) *world {
 				w.event("metrics:network", m.name, now, map[string]any{"bytesIn": math.Round(m.net * wave(.2)), "bytesOut": math.Round(m.net * .6 * wave(.15)), "connections": 37}),
 			)
 			if m.name == "github-mcp" && i%5 == 0 {
-				batch = append(batch, w.event("metrics:requests", m.name, now, map[string]any{"count": math.Round(206 * wave(.2)), "avgResponseTime": 214 * wave(.1), "errorRate": 0.1}))
+				batch = append(batch, w.event("metrics:requests", m.name, now, map[string]any{"count": 41.2 * wave(.2), "avgResponseTime": 214 * wave(.1), "errorRate": 0.1}))
 			}
 			if m.name == "postgres-mcp" && i%5 == 0 {
 				batch = append(batch, w.event("metrics:storage", m.name, now, map[string]any{"used": 120e9, "available": 380e9}))
@@ -234,6 +234,8 @@ func (w *world) View(f func(m *model.Model, now time.Time)) { f(w.m, noon.Add(20
 func (w *world) Attach(func(m *model.Model, now time.Time)) (detach func()) { return func() {} }
 func (w *world) Later()                                                     {}
 func (w *world) ReadLog(model.Wish)                                         {}
+func (w *world) Histories([]model.Period)                                   {}
+func (w *world) RetryHistories()                                            {}
 func (w *world) Ask(model.Question)                                         {}
 func (w *world) EndSession(string)                                          {}
 func (w *world) Recall(string)                                              {}

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,40 +18,69 @@ var counted = [...]model.State{
 
 const countedAlways = 6
 
-// fleet is the fleet page: counts, and a card per server, trouble first.
+// firstDrawn is how many servers a page begins with. The others come a few a frame, so that thousands of them neither keep
+// a page from showing nor a reader waiting for what is in front of him.
+const firstDrawn = 60
+
+// fleet is the fleet page: counts, and a card or a row for each server, trouble first.
 type fleet struct {
 	where string // the page's own origin, for the first event of all
-	find  string // what the filter field says
-	only  [model.NumStates]bool
-	byID  map[string]*card
-	shown []*card // as they stand on the page
-	keys  int     // cards made so far
-	held  bool    // the pointer or the focus is among the cards: they do not jump
+	view  fleetView
+
+	asked  bool // the view is another than it was
+	settle bool // the servers are to come into their order though the reader is among them
+	// The pointer, the focus is among the servers: they do not jump.
+	pointed, focused bool
+
+	want      []*model.Server // those the view shows, in their order, as they were at the last look
+	rank      map[string]float64
+	listed    time.Time // the last look
+	ranked    time.Time // when rank was made
+	shape     uint64    // of the Model then
+	templates []string
+
+	byID   map[string]*card
+	byKey  map[string]*card
+	shown  []*card // as they stand on the page
+	keys   int     // cards made so far
+	sorted bool    // they stand as they are wanted, as far as that may be
+	moves  int     // how many would move
+	next   int     // of shown: whose turn it is to be painted
+	skips  bool    // the browser says which of them it draws
+	turns  [turns]struct {
+		at  time.Time // when it was painted last, and how the Model was then
+		rev uint64
+	}
 
 	counts                               [len(counted)]struct{ class, pressed, number, lamp slot }
 	rate, rates, found, moved, spanWords slot
 	body, empty, wait, nothing, origin   slot
+	items, rest, groups                  slot
+	views                                [2]slot
+	tabled                               bool // what is on the page is a table
+	counted                              bool // the counts were drawn, for
+	countShape                           uint64
+	countLit                             bool
+	countOnly                            [model.NumStates]bool
 	history                              [60]float64 // events a second, second by second, newest last
 	second                               int64
 	span                                 time.Duration // what the sparklines show
 }
 
-func newFleet() *fleet { return &fleet{byID: make(map[string]*card)} }
+func newFleet() *fleet {
+	return &fleet{byID: make(map[string]*card), byKey: make(map[string]*card)}
+}
 
 func (f *fleet) title() string { return "Fleet" }
 
 func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
-	servers := m.Servers()
-	var oldest int64
-	for _, s := range servers {
-		if t := oldestOf(s); t != 0 && (oldest == 0 || t < oldest) {
-			oldest = t
-		}
+	if f.list(p, m, now) {
+		f.sorted = false
+		f.span = f.spanOf(m, now)
 	}
-	f.span = spanOf(oldest, m.Now(now).UnixMilli(), sparkSpan)
-	p.raw(`<h1 class="sr">Fleet</h1>`)
-	none := len(servers) == 0
-	p.raw(`<div id="fleet"`)
+	all := len(m.Servers())
+	none := all == 0
+	p.raw(`<h1 class="sr">Fleet</h1><div id="fleet"`)
 	p.attr(&f.body, "fleet", "", "class")
 	if none {
 		p.put("off")
@@ -61,31 +91,46 @@ func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
 	p.shutAttr(&f.body, "class")
 	p.raw(`>`)
 	f.drawCounts(p, m, now)
-	want := f.visible(m)
-	f.drawTools(p, len(want), len(servers), want)
-	if p.making() {
-		f.shown = f.shown[:0]
-		p.raw(`<div class="cards" id="cards">`)
-		for _, s := range want {
-			c := f.card(s.ID)
-			f.shown = append(f.shown, c)
-			c.draw(p, m, s, now, f.span)
-		}
-		p.raw(`</div>`)
-	} else {
-		f.arrange(p, m, want, now)
-		for _, c := range f.shown {
-			if s := m.Server(c.id); s != nil {
-				c.draw(p, m, s, now, f.span)
-			}
-		}
+	f.drawRate(p, m, now)
+	if !p.making() && f.view.table == f.tabled {
+		f.arrange(p, m, now)
 	}
+	f.drawTools(p, all)
+	f.drawItems(p, m, now)
+	p.open(&f.rest, "p", "rest", "", "rest")
+	if left := len(f.want) - len(f.shown); left > 0 {
+		p.b = AppendCount(p.b, int64(left))
+		p.put(plural(int64(left), " more server is", " more servers are"))
+		p.put(" not drawn yet. ")
+	}
+	if m.Forgotten > 0 {
+		p.put("This page holds the ")
+		p.b = AppendCount(p.b, int64(all))
+		p.put(" servers heard last; there are more.")
+	}
+	p.shut(&f.rest, "p")
 	p.open(&f.nothing, "div", "empty", "", "nothing")
-	if !none && len(want) == 0 {
-		p.b = f.appendNoMatch(p.b, len(servers))
+	if !none && len(f.want) == 0 {
+		p.b = f.appendNoMatch(p.b, all)
 	}
 	p.shut(&f.nothing, "div")
-	p.raw(`</div><div id="first"`)
+	p.raw(`</div>`)
+	f.drawFirstRun(p, m, now, none)
+}
+
+// spanOf returns how far back the sparklines go: all the same.
+func (f *fleet) spanOf(m *model.Model, now time.Time) time.Duration {
+	var oldest int64
+	for _, s := range m.Servers() {
+		if t := oldestOf(s); t != 0 && (oldest == 0 || t < oldest) {
+			oldest = t
+		}
+	}
+	return spanOf(oldest, m.Now(now).UnixMilli(), sparkSpan)
+}
+
+func (f *fleet) drawFirstRun(p *pen, m *model.Model, now time.Time, none bool) {
+	p.raw(`<div id="first"`)
 	p.attr(&f.empty, "first", "", "class")
 	p.put("empty")
 	if !none {
@@ -124,8 +169,12 @@ const firstRunEnd = `/api/events</pre>` +
 	`<button class="btn" type="button" data-do="copy" data-of="curl">Copy</button></div>`
 
 func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
-	n := m.Counts()
 	lit := lit(&m.Link)
+	if !p.making() && f.counted && f.countShape == m.Shape && f.countLit == lit && f.countOnly == f.view.only {
+		return
+	}
+	f.counted, f.countShape, f.countLit, f.countOnly = true, m.Shape, lit, f.view.only
+	n := m.Counts()
 	p.raw(`<section class="counts" aria-label="Servers by state">`)
 	for i, state := range counted {
 		c := &f.counts[i]
@@ -138,7 +187,7 @@ func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 		p.attr(&c.class, key, "", "class")
 		p.put("count")
 		switch {
-		case n[state] == 0 && i >= countedAlways:
+		case n[state] == 0 && i >= countedAlways && !f.view.only[state]:
 			p.put(" off")
 		case n[state] == 0:
 			p.put(" zero")
@@ -147,7 +196,7 @@ func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 		}
 		p.shutAttr(&c.class, "class")
 		p.attr(&c.pressed, key, "", "aria-pressed")
-		p.b = strconv.AppendBool(p.b, f.only[state])
+		p.b = strconv.AppendBool(p.b, f.view.only[state])
 		p.shutAttr(&c.pressed, "aria-pressed")
 		p.raw(`>`)
 		p.open(&c.number, "b", "", key, "-n")
@@ -161,20 +210,29 @@ func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 		p.shut(&c.lamp, "span")
 		p.raw(`</button>`)
 	}
+}
+
+// drawRate draws how many events come, which changes with the second.
+func (f *fleet) drawRate(p *pen, m *model.Model, now time.Time) {
+	second := now.Unix()<<1 + int64(b2i(lit(&m.Link)))
+	if !p.making() && second == f.second {
+		return
+	}
 	p.raw(`<div class="count rate">`)
 	p.open(&f.rate, "b", "", "", "rate")
 	perSecond := m.Rate.PerSecond(now)
-	switch {
-	case !lit:
-		p.put(missing)
-	default:
+	if lit(&m.Link) {
 		p.b, _ = AppendNumber(p.b, perSecond, PerSecond)
+	} else {
+		p.put(missing)
 	}
 	p.shut(&f.rate, "b")
 	p.raw(`<span class="lab">events a second</span>`)
-	if second := now.Unix(); !p.making() && second != f.second {
+	if !p.making() && second>>1 != f.second>>1 {
 		copy(f.history[:], f.history[1:])
 		f.history[len(f.history)-1] = perSecond
+	}
+	if !p.making() {
 		f.second = second
 	}
 	p.open(&f.rates, "span", "", "", "rates")
@@ -183,34 +241,58 @@ func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 	p.raw(`</div></section>`)
 }
 
-// appendRates appends a bar for each second of the last minute.
-func appendRates(b []byte, perSecond []float64) []byte {
-	top := Nice(slices.Max(perSecond))
-	pts := make([]Point, len(perSecond))
-	for i, v := range perSecond {
-		pts[i] = Point{int64(i+1) * 1000, v}
+func b2i(b bool) int {
+	if b {
+		return 1
 	}
-	p := plot{from: 0, to: int64(len(pts)) * 1000, hi: top, w: 300, h: 60}
-	b = add(b, `<svg viewBox="0 0 300 60" preserveAspectRatio="none" aria-hidden="true">`)
-	b = appendBars(b, p, pts, 700, p.h)
-	return add(b, `</svg>`)
+	return 0
 }
 
-func (f *fleet) drawTools(p *pen, shown, all int, want []*model.Server) {
-	p.raw(`<div class="tools"><label class="field">`)
-	p.raw(string(appendLineIcon(nil, iconSearch)))
-	p.raw(`<input type="search" id="find" data-in="find" placeholder="Filter by name, version or state" aria-label="Filter servers" autocomplete="off" spellcheck="false"><kbd>/</kbd></label>`)
+// appendRates appends a bar for each second of the last minute, on a grid of five by the second and 60 high.
+func appendRates(b []byte, perSecond []float64) []byte {
+	top := Nice(slices.Max(perSecond))
+	b = add(b, `<svg viewBox="0 0 300 60" preserveAspectRatio="none" aria-hidden="true"><path class="bars" d="`)
+	for i, v := range perSecond {
+		if v <= 0 {
+			continue
+		}
+		b = append(b, 'M')
+		b = appendXY(b, 5*i, 60)
+		b = append(b, 'V')
+		b = strconv.AppendInt(b, 60-int64(math.Round(max(60*v/top, 1))), 10)
+		b = append(b, 'h', '3', 'V', '6', '0', 'z')
+	}
+	return add(b, `"/></svg>`)
+}
+
+var (
+	cardsIcon = string(appendLineIcon(nil, iconFleet))
+	rowsIcon  = string(appendLineIcon(nil, iconRows))
+)
+
+func (f *fleet) drawTools(p *pen, all int) {
+	if p.making() {
+		p.raw(`<div class="tools"><label class="field">`)
+		p.raw(string(appendLineIcon(nil, iconSearch)))
+		p.raw(`<input type="search" id="find" data-in="find" placeholder="Filter by name, region or state" aria-label="Filter servers by name, version, address, region or state" autocomplete="off" spellcheck="false" value="`)
+		p.text(f.view.find)
+		p.raw(`"><kbd>/</kbd></label>`)
+		f.drawOrders(p)
+		f.drawKinds(p)
+	} else {
+		f.drawTemplates(p)
+	}
 	p.open(&f.found, "span", "", "", "found")
-	p.b = AppendCount(p.b, int64(shown))
+	p.b = AppendCount(p.b, int64(len(f.want)))
 	p.put(" of ")
 	p.b = AppendCount(p.b, int64(all))
 	p.put(plural(int64(all), " server", " servers"))
 	p.shut(&f.found, "span")
 	p.open(&f.moved, "span", "", "", "moved")
-	if n := f.displaced(want); f.held && n > 0 {
+	if f.held() && f.moves > 0 {
 		p.put(`<button class="btn" type="button" data-do="sort">Order changed, `)
-		p.b = AppendCount(p.b, int64(n))
-		p.put(plural(int64(n), " server", " servers"))
+		p.b = AppendCount(p.b, int64(f.moves))
+		p.put(plural(int64(f.moves), " server", " servers"))
 		p.put(`</button>`)
 	}
 	p.shut(&f.moved, "span")
@@ -219,132 +301,105 @@ func (f *fleet) drawTools(p *pen, shown, all int, want []*model.Server) {
 	p.put("charts: last ")
 	p.b = appendUnit(p.b, int64(f.span/time.Minute), "min")
 	p.shut(&f.spanWords, "span")
-	p.raw(`</div>`)
+	p.raw(`<div class="seg" role="group" aria-label="Show as">`)
+	for i, v := range [...]struct{ name, of, icon string }{{"Cards", "cards", cardsIcon}, {"Table", "table", rowsIcon}} {
+		p.raw(`<button type="button" data-do="view" data-of="`)
+		p.raw(v.of)
+		p.raw(`" id="v-`)
+		p.raw(v.of)
+		p.raw(`"`)
+		p.attr(&f.views[i], "v-", v.of, "aria-pressed")
+		p.b = strconv.AppendBool(p.b, f.view.table == (i == 1))
+		p.shutAttr(&f.views[i], "aria-pressed")
+		p.raw(`>`)
+		p.raw(v.icon)
+		p.raw(v.name)
+		p.raw(`</button>`)
+	}
+	p.raw(`</div></div>`)
+}
+
+// drawOrders and drawKinds make the lists to choose from. What is chosen in them the reader's hand changes, or Page.fields.
+func (f *fleet) drawOrders(p *pen) {
+	p.raw(`<label class="btn pick"><select id="order" data-change="order" aria-label="Sort by">`)
+	for o, is := range orders {
+		p.raw(`<option value="`)
+		p.raw(is.name)
+		p.raw(`"`)
+		if order(o) == f.view.order {
+			p.raw(` selected`)
+		}
+		p.raw(`>`)
+		p.raw(is.word)
+		p.raw(`</option>`)
+	}
+	p.raw(`</select>`)
+	p.raw(chevron)
+	p.raw(`</label>`)
+}
+
+func (f *fleet) drawKinds(p *pen) {
+	p.raw(`<label class="btn pick"><select id="kind" data-change="kind" aria-label="Show only"><option value="">All kinds</option>`)
+	for _, k := range kinds {
+		p.raw(`<option value="`)
+		p.raw(k.name)
+		p.raw(`"`)
+		if k.name == f.view.kind {
+			p.raw(` selected`)
+		}
+		p.raw(`>`)
+		p.raw(k.word)
+		p.raw(`</option>`)
+	}
+	p.raw(`<optgroup label="From template" id="templates">`)
+	f.drawTemplates(p)
+	p.raw(`</optgroup></select>`)
+	p.raw(chevron)
+	p.raw(`</label>`)
+}
+
+// drawTemplates draws the part of that list which comes and goes.
+func (f *fleet) drawTemplates(p *pen) {
+	f.groups.id = "templates"
+	p.at = len(p.b)
+	chosen, templated := strings.CutPrefix(f.view.kind, templateKind)
+	if templated && !slices.Contains(f.templates, chosen) {
+		p.b = appendTemplate(p.b, chosen, true) // what an address asks for is shown, though no server is of it
+	}
+	for _, t := range f.templates {
+		p.b = appendTemplate(p.b, t, templated && t == chosen)
+	}
+	if changed := string(p.b[p.at:]) != f.groups.last; changed {
+		f.groups.last = string(p.b[p.at:])
+		if !p.making() {
+			p.dom.HTML(f.groups.id, f.groups.last)
+		}
+	}
+	if !p.making() {
+		p.b = p.b[:p.at]
+	}
+}
+
+func appendTemplate(b []byte, name string, selected bool) []byte {
+	b = add(b, `<option value="`+templateKind)
+	b = AppendText(b, name)
+	b = append(b, '"')
+	if selected {
+		b = add(b, ` selected`)
+	}
+	b = append(b, '>')
+	b = AppendText(b, name)
+	return add(b, `</option>`)
 }
 
 func (f *fleet) appendNoMatch(b []byte, all int) []byte {
 	b = add(b, `<p>No server matches`)
-	if f.find != "" {
+	if f.view.find != "" {
 		b = add(b, ` "`)
-		b = AppendText(b, f.find)
+		b = AppendText(b, f.view.find)
 		b = append(b, '"')
 	}
 	b = add(b, ". ")
 	b = AppendCount(b, int64(all))
 	return add(b, ` hidden. <button class="link" type="button" data-do="clear">Clear</button></p>`)
-}
-
-// visible returns the servers that pass the filters, in their order.
-func (f *fleet) visible(m *model.Model) []*model.Server {
-	servers := m.Servers()
-	if f.find == "" && f.only == ([model.NumStates]bool{}) {
-		return servers
-	}
-	var want []*model.Server
-	for _, s := range servers {
-		if f.only != ([model.NumStates]bool{}) && !f.only[s.Status.State] {
-			continue
-		}
-		if f.find != "" && indexFold(s.ID, f.find) < 0 && indexFold(s.Version, f.find) < 0 && indexFold(StateWord(s.Status.State, false), f.find) < 0 {
-			continue
-		}
-		want = append(want, s)
-	}
-	return want
-}
-
-func (f *fleet) card(id string) *card {
-	c := f.byID[id]
-	if c == nil {
-		f.keys++
-		c = &card{id: id, key: "s" + strconv.Itoa(f.keys)}
-		f.byID[id] = c
-	}
-	return c
-}
-
-// displaced counts the cards that stand elsewhere than their order says.
-func (f *fleet) displaced(want []*model.Server) int {
-	n := 0
-	for i, s := range want {
-		if i < len(f.shown) && f.shown[i].id != s.ID {
-			n++
-		}
-	}
-	return n
-}
-
-// arrange makes the cards on the page those that are wanted, in order. While the reader is among them those that are there
-// stay where they are, and new ones come last.
-func (f *fleet) arrange(p *pen, m *model.Model, want []*model.Server, now time.Time) {
-	if len(f.shown) == len(want) && f.displaced(want) == 0 {
-		return
-	}
-	wanted := make(map[string]bool, len(want))
-	for _, s := range want {
-		wanted[s.ID] = true
-	}
-	f.shown = slices.DeleteFunc(f.shown, func(c *card) bool {
-		if !wanted[c.id] {
-			p.dom.Remove(c.key)
-		}
-		return !wanted[c.id]
-	})
-	if f.held {
-		for _, s := range want {
-			if c := f.card(s.ID); !slices.Contains(f.shown, c) {
-				p.dom.Insert("cards", "beforeend", f.markup(c, m, s, now))
-				f.shown = append(f.shown, c)
-			}
-		}
-		return
-	}
-	for i, s := range want {
-		c := f.card(s.ID)
-		if i < len(f.shown) && f.shown[i] == c {
-			continue
-		}
-		at := slices.Index(f.shown, c)
-		switch {
-		case at >= 0:
-			after := ""
-			if i > 0 {
-				after = f.shown[i-1].key
-			}
-			p.dom.Move(c.key, after)
-			f.shown = slices.Delete(f.shown, at, at+1)
-		case i == 0:
-			p.dom.Insert("cards", "afterbegin", f.markup(c, m, s, now))
-		default:
-			p.dom.Insert(f.shown[i-1].key, "afterend", f.markup(c, m, s, now))
-		}
-		f.shown = slices.Insert(f.shown, i, c)
-	}
-}
-
-func (f *fleet) markup(c *card, m *model.Model, s *model.Server, now time.Time) string {
-	return part(func(q *pen) { c.draw(q, m, s, now, f.span) })
-}
-
-// do carries out what a reader asked for and reports whether it was for this page.
-func (f *fleet) do(what, of string, _ time.Time) bool {
-	switch what {
-	case "find":
-		f.find = strings.TrimSpace(of)
-	case "state":
-		n, err := strconv.Atoi(of)
-		if err != nil || n < 0 || n >= model.NumStates {
-			return false
-		}
-		f.only[n] = !f.only[n]
-	case "clear":
-		f.find, f.only = "", [model.NumStates]bool{}
-	case "hold":
-		f.held = of == "true"
-	case "sort":
-		f.held = false
-	default:
-		return false
-	}
-	return true
 }

@@ -66,8 +66,12 @@ func AppendNumber(b []byte, v float64, u Unit) ([]byte, string) {
 	return strconv.AppendFloat(b, v, 'f', 1, 64), s.name
 }
 
-// appendThousands appends v rounded to a whole number, its thousands set apart: 1 204.
+// appendThousands appends v rounded to a whole number, its thousands set apart: 1 204. What nobody could read so is written
+// as powers are: 1e+300.
 func appendThousands(b []byte, v float64) []byte {
+	if math.Abs(v) >= 1e12 {
+		return strconv.AppendFloat(b, v, 'g', 3, 64)
+	}
 	n := int64(math.RoundToEven(v))
 	var digits [20]byte
 	d := strconv.AppendInt(digits[:0], n, 10)

@@ -20,6 +20,7 @@ func appendIcon(b []byte, class, box string, w, h int, shapes string) []byte {
 // Icons of controls and navigation, 16 by 16, drawn with lines of 1.5.
 const (
 	iconFleet  = `<path d="M2 2h4.5v4.5H2zM9.5 2H14v4.5H9.5zM2 9.5h4.5V14H2zM9.5 9.5H14V14H9.5z"/>`
+	iconDeploy = `<path d="M8 10.5v-8M4.5 6L8 2.5 11.5 6M3 13.5h10"/>`
 	iconEvents = `<path d="M2 2.5h2v11H2M14 2.5h-2v11h2M8 4.5v.01M8 8v.01M8 11.5v.01"/>`
 	iconSearch = `<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5L14 14"/>`
 	iconDown   = `<path d="M4 6.5l4 4 4-4"/>`
@@ -33,6 +34,7 @@ const (
 	iconSample = `<path d="M1.5 12h2.5V8h3V4.5h3V9h2.5v3h2"/>`
 	iconState  = `<circle class="full" cx="8" cy="8" r="4.5"/>`
 	iconLine   = `<path d="M2 4h12M2 8h9M2 12h11"/>`
+	iconRows   = `<path d="M2 4h12M2 8h12M2 12h12"/>`
 	iconVoice  = `<path d="M2 8C5 5 8 10.5 14 7"/>`
 )
 

@@ -33,6 +33,7 @@ func (s *Page) doLog(v *logPanel, what, of string) bool {
 	case "hit":
 		s.src.View(func(m *model.Model, _ time.Time) { v.hit(&m.Log, of == "up", s.now) })
 		s.src.Repaint()
+		s.address(true)
 	case "read": // what a gap stands for
 		parts := strings.SplitN(of, " ", 3)
 		var w model.Wish
@@ -41,7 +42,7 @@ func (s *Page) doLog(v *logPanel, what, of string) bool {
 			s.src.ReadLog(w)
 		}
 	case "older":
-		s.src.ReadLog(model.Wish{Server: v.server})
+		s.src.ReadLog(model.Wish{Server: v.from()})
 	case "copy-line", "copy-json", "copy-link":
 		place, err := event.ParseID(of)
 		if err != nil {
@@ -49,6 +50,7 @@ func (s *Page) doLog(v *logPanel, what, of string) bool {
 		}
 		if what == "copy-link" {
 			q := s.said()
+			q.Del("at")
 			q.Set("line", of)
 			copyText(s.origin + (&url.URL{Path: s.path}).EscapedPath() + "?" + q.Encode())
 			return true
@@ -75,8 +77,8 @@ func (s *Page) doLog(v *logPanel, what, of string) bool {
 // download hands the lines shown to the reader as a file, oldest first, as the record has them.
 func (s *Page) download(v *logPanel) {
 	name := "telltale"
-	if v.server != "" {
-		name = v.server
+	if of := v.from(); of != "" {
+		name = of
 	}
 	file := browser.NewFile()
 	s.src.View(func(m *model.Model, now time.Time) {

@@ -12,8 +12,9 @@ import (
 const (
 	// logStep is how often what comes into a log is painted: faster than anyone reads, slow enough to leave the frame to the rest.
 	logStep = 100 * time.Millisecond
-	// logSlice is what a frame gives to a search; logBlocks blocks of the log are searched in any case.
-	logSlice  = 5 * time.Millisecond
+	// logSlice is what a frame gives to a search, so that a search of all that is held takes a few frames and each is still in
+	// time; logBlocks blocks of the log are searched in any case: more than is on the page.
+	logSlice  = 8 * time.Millisecond
 	logBlocks = 8
 	// maxRows is how many lines are on the page at most, of however many there are: some that can be seen, and more on either
 	// side, so that scrolling meets them drawn.
@@ -43,6 +44,7 @@ type logPanel struct {
 	wrong  string // what is wrong with the expression
 	lost   string // what became of a line that was looked for
 
+	when   time.Time // the reader went to that time; zero: he did not, or went on from there
 	paused time.Time // since when; zero while following
 	held   bool      // the view holds still
 	at     int       // how many rows the reader has scrolled up
@@ -61,9 +63,16 @@ type logPanel struct {
 	brief bool   // there are briefRows
 	next  []row
 
-	above, below, top, list, status, fresh, freshClass, foundN, pauseButton, rates slot
-	chips                                                                          [model.NumLevels]struct{ pressed, text slot }
-	onlyShown, regexp                                                              slot
+	second  int64  // of which rates are
+	loudest string // the server that says most, and how much
+	most    float64
+	ids     []string // of the servers there are to choose from
+
+	above, below, top, list, status, fresh, freshClass, foundN, pauseButton slot
+	chips                                                                   [model.NumLevels]struct{ pressed, text slot }
+	onlyShown, regexp, narrowed, kinds, servers, perSecond                  slot
+	rates                                                                   [model.RateKinds]struct{ class, n slot }
+	loud                                                                    struct{ class, of, name, n slot }
 }
 
 // logAsk is what a reader asks of a log; it is in the page's address.
@@ -72,6 +81,16 @@ type logAsk struct {
 	regexp bool // find is a regular expression
 	only   bool // only lines in which it is found
 	hidden [model.NumLevels]bool
+	kind   string // "app"; "" is all
+	server string // of the log of all servers; "" is all
+}
+
+// from returns whose lines are shown; "" is all.
+func (v *logPanel) from() string {
+	if v.server != "" {
+		return v.server
+	}
+	return v.asked.server
 }
 
 // goal is where the reader wants to go, once the view is up to date.
@@ -98,11 +117,11 @@ func (v *logPanel) draw(p *pen, m *model.Model, now time.Time) {
 	v.look(p, l)
 	p.raw(`<section class="panel log" aria-label="Log"><div class="ph"><h2>Log</h2>`)
 	v.drawSearch(p)
-	v.drawChips(p, l)
-	p.raw(`<span class="grow"></span>`)
-	p.open(&v.rates, "span", "rates", "", "log-rates")
-	p.b = v.appendRates(p.b, m, now)
-	p.shut(&v.rates, "span")
+	v.drawChips(p)
+	p.open(&v.narrowed, "span", "", "", "log-narrow")
+	p.b = v.appendNarrowed(p.b)
+	p.shut(&v.narrowed, "span")
+	v.drawRates(p, m, now)
 	p.open(&v.status, "span", "", "", "log-status")
 	p.b = v.appendStatus(p.b)
 	p.shut(&v.status, "span")
@@ -117,7 +136,7 @@ func (v *logPanel) draw(p *pen, m *model.Model, now time.Time) {
 	}
 	p.put(`</button>`)
 	p.shut(&v.pauseButton, "span")
-	v.drawMenu(p)
+	v.drawMenu(p, m)
 	p.raw(`</div><div class="wrap"><div class="rows" id="log" tabindex="0" role="region" aria-label="Log lines, newest last" data-follow="log">`)
 	v.drawRows(p, l, there) // the log is laid out from its end: what stands below comes first
 	p.raw(`</div>`)
@@ -129,11 +148,11 @@ func (v *logPanel) draw(p *pen, m *model.Model, now time.Time) {
 func (v *logPanel) look(p *pen, l *model.Log) {
 	if !v.set {
 		v.set, v.wrong = true, ""
-		f := model.Filter{Server: v.server, Hidden: v.asked.hidden, Only: v.asked.only && v.asked.find != ""}
-		f.Find, v.wrong = finder(v.asked.find, v.asked.regexp)
-		if f.Find == nil {
-			f.Only = false
+		f := model.Filter{Server: v.from(), Hidden: v.asked.hidden, Only: v.asked.only}
+		if v.asked.kind != "" {
+			f.Type = "logs:" + v.asked.kind
 		}
+		f.Find, v.wrong = finder(v.asked.find, v.asked.regexp)
 		f.Until = v.view.Filter().Until // a reader who has paused sees no more lines by asking for others
 		v.view.Set(f)
 		v.done, v.all = false, true
@@ -146,6 +165,11 @@ func (v *logPanel) look(p *pen, l *model.Log) {
 		return
 	}
 	v.rev = l.Rev
+	near := model.Spot{}
+	if n := len(v.rows); n > 0 && !v.paused.IsZero() {
+		near = v.rows[max(n-1-max(v.at-v.to, 0), 0)].at
+	}
+	v.view.Near(near)
 	blocks, began := 0, time.Now()
 	v.done = v.view.Step(l, func() bool {
 		blocks++
@@ -161,8 +185,8 @@ func (v *logPanel) look(p *pen, l *model.Log) {
 func (v *logPanel) drawRows(p *pen, l *model.Log, there time.Time) {
 	arrive := v.seek(p, l)
 	total := v.view.Rows()
-	if !p.making() && !v.done && v.all {
-		return // another search is going on: what is on the page stays until it is over
+	if following := v.paused.IsZero(); !p.making() && v.all && !v.view.Laid() && !(following && total >= v.seen) {
+		return // what is on the page stays until it is known what takes its place
 	}
 	if v.paused.IsZero() {
 		v.at = 0
@@ -277,13 +301,16 @@ func (v *logPanel) shift(p *pen, l *model.Log, from, to int, look *lineLook) {
 // seek finds what the reader wants to go to, in the record if need be, and reports whether he is to be taken there now.
 func (v *logPanel) seek(p *pen, l *model.Log) bool {
 	g := &v.goal
-	if !g.on || p.making() || !v.done {
+	if !g.on || p.making() || !v.view.Laid() {
 		return false
 	}
 	if g.spot == (model.Spot{}) && !v.find(p, l) {
 		return false
 	}
 	back := v.view.Back(l, g.spot)
+	if !v.when.IsZero() && back > 0 { // the first line of that time, or after it
+		v.view.Window(l, back, back-1, func(at model.Spot, _ bool, _ func() model.Line) { v.cur = at })
+	}
 	if !g.bottom {
 		back -= v.seen / 2
 	}
@@ -295,8 +322,8 @@ func (v *logPanel) seek(p *pen, l *model.Log) bool {
 // find looks for the goal in what is held, and wants it read when it is not. It reports whether it is found.
 func (v *logPanel) find(p *pen, l *model.Log) bool {
 	g := &v.goal
-	wish := model.Wish{Server: v.server, Place: g.place, At: g.time}
-	past := l.Past(v.server)
+	wish := model.Wish{Server: v.from(), Place: g.place, At: g.time}
+	past := l.Past(v.from())
 	asked := g.wished && past.Done == wish
 	if !g.place.IsZero() {
 		at, ok := l.Find(g.place)
@@ -336,8 +363,8 @@ func (v *logPanel) older(p *pen, l *model.Log, total int) {
 	if p.making() || !v.done || l.Full || total-v.at-v.seen > olderFrom || v.paused.IsZero() && total >= fewRows {
 		return
 	}
-	if past := l.Past(v.server); !past.Begin && !past.Trimmed && !past.Reading && !past.Failed {
-		p.wishes = append(p.wishes, model.Wish{Server: v.server})
+	if past := l.Past(v.from()); !past.Begin && !past.Trimmed && !past.Reading && !past.Failed {
+		p.wishes = append(p.wishes, model.Wish{Server: v.from()})
 	}
 }
 

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -50,7 +51,7 @@ func appendRow(b []byte, r row, l *model.Line, look *lineLook) []byte {
 // lineLook is what rows of a log have in common.
 type lineLook struct {
 	now   time.Time // in the reader's zone
-	find  model.Finder
+	find  *model.Finder
 	named bool // each names its server
 }
 
@@ -86,10 +87,10 @@ func appendRowInner(b []byte, r row, l *model.Line, look *lineLook) []byte {
 	b = add(b, `</time><b>`)
 	b = add(b, levels[l.Level].word)
 	b = add(b, `</b><i>`)
+	b = AppendText(b, l.Kind())
 	if look.named {
+		b = add(b, `</i><i>`)
 		b = AppendText(b, l.Server)
-	} else {
-		b = AppendText(b, l.Kind())
 	}
 	b = add(b, `</i><span>`)
 	text := l.Message
@@ -134,6 +135,13 @@ func appendRowInner(b []byte, r row, l *model.Line, look *lineLook) []byte {
 		b = add(b, act.word)
 		b = add(b, `</button>`)
 	}
+	if look.named {
+		b = add(b, `<a class="link" href="`)
+		b = AppendText(b, ServerPath(l.Server))
+		b = add(b, `?line=`)
+		b = add(b, place)
+		b = add(b, `">In the server's log</a>`)
+	}
 	return add(b, `</p></div>`)
 }
 
@@ -149,7 +157,7 @@ func firstPart(s string, most int) string {
 }
 
 // appendContext appends the fields of a JSON object, one a line; other JSON as it is.
-func appendContext(b []byte, context string, find model.Finder) []byte {
+func appendContext(b []byte, context string, find *model.Finder) []byte {
 	b = add(b, `<dl>`)
 	fields := 0
 	whole := eachField(context, func(name, value string) {
@@ -168,8 +176,8 @@ func appendContext(b []byte, context string, find model.Finder) []byte {
 	return add(b, `</dl>`)
 }
 
-// eachField calls f with the name and the JSON of each field of an object that is valid JSON, quotes around plain text taken
-// off; false where it is no object.
+// eachField calls f with the name and the JSON of each field of an object that is valid JSON, of strings what they say; false
+// where it is no object.
 func eachField(object string, f func(name, value string)) bool {
 	s := strings.TrimSpace(object)
 	if len(s) < 2 || s[0] != '{' {
@@ -227,16 +235,23 @@ func jsonLen(s string) int {
 	return len(s)
 }
 
-// bare takes the quotes off a JSON string that has no escapes in it.
+// bare returns what a JSON string says; other JSON as it is.
 func bare(s string) string {
-	if len(s) >= 2 && s[0] == '"' && strings.IndexByte(s, '\\') < 0 {
+	switch {
+	case len(s) < 2 || s[0] != '"':
+		return s
+	case strings.IndexByte(s, '\\') < 0:
 		return s[1 : len(s)-1]
 	}
-	return s
+	var text string
+	if json.Unmarshal([]byte(s), &text) != nil {
+		return s
+	}
+	return text
 }
 
 // appendFound appends s as HTML text with each place in which something is found in a mark element.
-func appendFound(b []byte, s string, find model.Finder) []byte {
+func appendFound(b []byte, s string, find *model.Finder) []byte {
 	if find == nil {
 		return AppendText(b, s)
 	}

@@ -32,7 +32,7 @@ func screenshot(d *document) string {
 	return cardKey.ReplaceAllString(b.String(), `id="card`)
 }
 
-var cardKey = regexp.MustCompile(`id="s\d+`)
+var cardKey = regexp.MustCompile(`id="(s|dp)\d+`)
 
 func mounted(t *testing.T, src Source, path string) (*Page, *document) {
 	t.Helper()
@@ -97,7 +97,7 @@ func TestPaintingEndsWhereRenderingBegins(t *testing.T) {
 			w.publish(at, append(sample(w, at, "github-mcp"), w.event("server:online", "github-mcp", at, map[string]any{"version": "1"}))...)
 		}},
 	}
-	for _, path := range []string{"/", "/servers/github-mcp", "/servers/postgres-mcp", "/servers/%3Cnew%3E%20&%20shiny", "/events/metrics:cpu", "/events/backup:started"} {
+	for _, path := range []string{"/", "/servers/github-mcp", "/servers/postgres-mcp", "/servers/%3Cnew%3E%20&%20shiny", "/events/metrics:cpu", "/events/backup:started", "/deployments"} {
 		t.Run(path, func(t *testing.T) {
 			src := &clocked{harbour(t), noon.Add(200 * time.Millisecond)}
 			page, d := mounted(t, src, path)

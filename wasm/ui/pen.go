@@ -20,6 +20,8 @@ type pen struct {
 
 	wishes []model.Wish // lines the screen wants read from the record
 
+	reveal string // a selector of what is to be in sight once this is painted; "": nothing
+
 	later bool // something was not painted yet because it was painted a moment ago: see numberStep
 }
 

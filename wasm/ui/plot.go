@@ -101,6 +101,48 @@ func (p plot) runs(points []Point, scratch []vertex, draw func([]vertex)) []vert
 	return run
 }
 
+// appendSpread appends, for each stretch of buckets without a gap in it, the closed path around what lies between the least
+// and the greatest of each. A bucket by itself is as wide as it is long.
+func (p plot) appendSpread(b []byte, list []model.Bucket, below bool) []byte {
+	mid := func(x *model.Bucket) int64 { return x.From + (x.To-x.From)/2 }
+	at := func(t int64, v float64) {
+		if below {
+			v = -v
+		}
+		b = appendXY(b, p.x(min(max(t, p.from), p.to)), p.y(v))
+	}
+	for i := 0; i < len(list); {
+		j := i + 1
+		for j < len(list) && !paused(p.gap, p.thin, mid(&list[j-1]), mid(&list[j])) {
+			j++
+		}
+		run := list[i:j]
+		i = j
+		first, last := &run[0], &run[len(run)-1]
+		if last.To <= p.from || first.From >= p.to {
+			continue
+		}
+		b = append(b, 'M')
+		at(first.From, first.Max)
+		for k := range run {
+			b = append(b, 'L')
+			at(mid(&run[k]), run[k].Max)
+		}
+		b = append(b, 'L')
+		at(last.To, last.Max)
+		b = append(b, 'L')
+		at(last.To, last.Min)
+		for k := len(run) - 1; k >= 0; k-- {
+			b = append(b, 'L')
+			at(mid(&run[k]), run[k].Min)
+		}
+		b = append(b, 'L')
+		at(first.From, first.Min)
+		b = append(b, 'z')
+	}
+	return b
+}
+
 type vertex struct {
 	x, y int
 	t    int64

@@ -17,10 +17,11 @@ var (
 )
 
 // places are the entries of the navigation.
-var places = [...]struct{ path, word, icon string }{
-	{"/", "Fleet", string(appendLineIcon(nil, iconFleet))},
-	{logPath, "Log", string(appendLineIcon(nil, iconLine))},
-	{"/events", "Events", string(appendLineIcon(nil, iconEvents))},
+var places = [...]struct{ path, word, short, icon string }{ // short is for a phone
+	{"/", "Fleet", "Fleet", string(appendLineIcon(nil, iconFleet))},
+	{deploymentsPath, "Deployments", "Deploys", string(appendLineIcon(nil, iconDeploy))},
+	{logPath, "Log", "Log", string(appendLineIcon(nil, iconLine))},
+	{"/events", "Events", "Events", string(appendLineIcon(nil, iconEvents))},
 }
 
 // elem makes an element of any kind: each kind that go-app has a type of its own for is a kilobyte more to download.
@@ -36,11 +37,17 @@ func (s *Page) Render() app.UI {
 		OnInput(s.onInput).
 		OnChange(s.onChange).
 		On("pointerover", s.onHover).
+		On("pointerleave", s.onHover).
+		On("focusin", s.onFocus).
+		On("focusout", s.onFocus).
+		On("skips", s.onSkips).
 		On("pointermove", s.onPoint).
 		On("follow", s.onFollow).
 		On("key", s.onKey).
 		On("address", s.onAddress).
 		On("update", s.onUpdate).
+		On("install", s.onInstall).
+		On("open", s.onOpen).
 		Body(
 			elem("a").Class("skip").Attr("href", "#main").DataSet("do", "skip").Text("Skip to content"),
 			elem("header").Class("top").Body(
@@ -61,6 +68,7 @@ func (s *Page) Render() app.UI {
 				app.Raw(s.strip),
 				app.Raw(s.notice),
 				s.updateBanner(),
+				s.installBanner(),
 			),
 			elem("main").ID("main").TabIndex(-1).Body(app.Raw(s.main)),
 			app.Raw(s.foot),
@@ -75,6 +83,11 @@ func (s *Page) Render() app.UI {
 					app.Raw(`<div class="acts"><button class="btn" type="button" data-do="copy-continuity">Copy as text</button>`+
 						`<button class="btn" type="button" data-do="retry">Reconnect</button><a class="btn" href="`+accessPath+`">Open streams</a><kbd>Esc</kbd></div>`),
 				),
+			app.Div().ID("keys").Class(popClass(s.keys)).
+				Role("dialog").
+				Aria("label", "Keys").
+				TabIndex(-1).
+				Body(app.Raw(keysHelp)),
 			app.If(s.picture != "", func() app.UI { return app.Raw(s.picture) }),
 		)
 }
@@ -98,7 +111,7 @@ func (s *Page) links(icons bool) []app.UI {
 			a = a.Aria("current", "page")
 		}
 		if icons {
-			list = append(list, a.Body(app.Raw(pl.icon), app.Text(pl.word)))
+			list = append(list, a.Body(app.Raw(pl.icon), app.Text(pl.short)))
 		} else {
 			list = append(list, a.DataSet("word", pl.word).Text(pl.word))
 		}

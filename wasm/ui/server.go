@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"math"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mcp-cloud/telltale/wasm/model"
@@ -16,13 +19,24 @@ type server struct {
 	shape  uint64 // of the Model
 	tick   int64
 	drawn  time.Time // by the local clock
-	at     time.Time // the server's clock when it was drawn
 	known  bool      // the shape of the page: whether the server is there
+	watch  *Watch
+	bell   bell
 	charts charts
 	log    logPanel
 
-	page, class, lamp, state, since, evidence, facts slot
-	deploys, deployNote, others, missing             slot
+	deploys deploymentList
+	view    string         // what a narrow screen shows: one of views
+	wants   []model.Period // of the past, of all that is on the page
+	today   today
+	past    uint64 // of the Model's Histories
+	asked   bool   // the reader has asked for something since it was drawn
+
+	life uint64 // of the Model, when deployments were wished for
+
+	page, class, lamp, state, since, lasts, evidence, facts slot
+	others, missing, viewAttr                               slot
+	viewOn, viewText                                        [len(views)]slot
 }
 
 func newServer(id string) *server {
@@ -43,11 +57,18 @@ func (v *server) draw(p *pen, m *model.Model, now time.Time) {
 	v.known = s != nil
 	if p.making() {
 		v.page.id = "server"
-		p.raw(`<div id="server">`)
+		p.raw(`<div id="server"`)
 	}
+	p.attr(&v.viewAttr, "server", "", "data-view")
+	p.put(v.view)
+	p.shutAttr(&v.viewAttr, "data-view")
+	p.raw(`>`)
 	v.drawPage(p, m, s, now)
 	p.raw(`</div>`)
 }
+
+// views are what a narrow screen shows one of at a time.
+var views = [...]struct{ name, word string }{{"", "Measures"}, {"deploys", "Deploys"}, {"log", "Log"}}
 
 func (v *server) drawPage(p *pen, m *model.Model, s *model.Server, now time.Time) {
 	if s == nil {
@@ -55,15 +76,16 @@ func (v *server) drawPage(p *pen, m *model.Model, s *model.Server, now time.Time
 		return
 	}
 	tick := now.UnixMilli() / ageStep.Milliseconds()
-	step := p.making() || v.tick == 0 || v.shape != m.Shape || (v.rev != s.Rev || v.tick != tick) && p.due(v.drawn, now)
+	step := p.making() || v.asked || v.shape != m.Shape || v.past != m.Histories.Rev || (v.rev != s.Rev || v.tick != tick) && p.due(v.drawn, now)
 	if s.Rev < v.rev { // the log began anew, and with it the server: no scale holds any more
 		v.charts.forget()
 	}
 	if step {
-		v.rev, v.shape, v.tick, v.drawn = s.Rev, m.Shape, tick, now
+		v.rev, v.shape, v.tick, v.drawn, v.past, v.asked = s.Rev, m.Shape, tick, now, m.Histories.Rev, false
 		aged := aged(m, s, now)
 		there := m.Now(now)
-		v.at = there
+		v.wish(p, m)
+		v.log.look(p, &m.Log) // its errors are counted above it
 		p.raw(`<div id="sv"`)
 		p.attr(&v.class, "sv", "", "class")
 		if aged {
@@ -71,11 +93,20 @@ func (v *server) drawPage(p *pen, m *model.Model, s *model.Server, now time.Time
 		}
 		p.shutAttr(&v.class, "class")
 		p.raw(`>`)
-		v.drawTitle(p, s, there, aged)
+		v.drawTitle(p, m, s, there, aged)
+		v.drawViews(p, s)
 		p.raw(`<div class="body2">`)
-		v.charts.draw(p, s, there, aged)
-		v.drawDeployments(p, s, there)
+		v.charts.draw(p, m, s, there, aged)
+		v.deploys.draw(p, m, s, there)
 		p.raw(`</div></div>`)
+		v.wants = v.wants[:0]
+		for _, list := range [][]model.Period{v.charts.wants, v.deploys.wants, v.today.wants, v.charts.ahead} {
+			for _, p := range list {
+				if !slices.Contains(v.wants, p) {
+					v.wants = append(v.wants, p)
+				}
+			}
+		}
 	}
 	v.log.draw(p, m, now)
 	if step {
@@ -102,7 +133,62 @@ func (v *server) drawMissing(p *pen, m *model.Model) {
 	p.raw(`<div class="acts"><a class="btn" href="/">All servers</a></div></div>`)
 }
 
-func (v *server) drawTitle(p *pen, s *model.Server, there time.Time, aged bool) {
+// wish asks for the deployments of before, which the stream does not bring, once in the life of a record.
+func (v *server) wish(p *pen, m *model.Model) {
+	if p.making() || !m.Complete || !m.Link.Phase.Fresh() || v.life == m.Life+1 {
+		return
+	}
+	v.life = m.Life + 1
+	if d := m.Deployed; !d.All && d.Since.IsZero() && !d.Reading {
+		p.wishes = append(p.wishes, model.Wish{Deployments: true, Back: deploymentsBack})
+	}
+}
+
+// histories returns what the page shows of the past.
+func (v *server) histories() []model.Period { return v.wants }
+
+// drawViews draws what a narrow screen chooses with.
+func (v *server) drawViews(p *pen, s *model.Server) {
+	p.raw(`<div class="seg views" role="group" aria-label="Show">`)
+	for i := range views {
+		p.raw(`<button type="button" data-do="view" data-of="`)
+		p.raw(views[i].name)
+		p.raw(`" id="view-`)
+		p.raw(views[i].name)
+		p.raw(`"`)
+		p.attr(&v.viewOn[i], "view-", views[i].name, "aria-pressed")
+		p.b = strconv.AppendBool(p.b, v.view == views[i].name)
+		p.shutAttr(&v.viewOn[i], "aria-pressed")
+		p.raw(`>`)
+		p.raw(views[i].word)
+		p.open(&v.viewText[i], "span", "", "view-n-", views[i].name)
+		switch i {
+		case 1:
+			n := int64(0)
+			for _, d := range s.Deployments {
+				if !d.Ended() {
+					n++
+				}
+			}
+			if n > 0 {
+				p.put(" ")
+				p.b = AppendCount(p.b, n)
+			}
+		case 2:
+			if n := int64(v.log.view.Levels()[model.Error]); n > 0 {
+				p.put(" ")
+				p.b = AppendCount(p.b, n)
+				p.b = appendIcon(p.b, "lamp", "0 0 16 16", 12, 12, `<path d="M8 1.6L15 14H1z"/>`)
+				p.put(`<i class="sr"> errors</i>`)
+			}
+		}
+		p.shut(&v.viewText[i], "span")
+		p.raw(`</button>`)
+	}
+	p.raw(`</div>`)
+}
+
+func (v *server) drawTitle(p *pen, m *model.Model, s *model.Server, there time.Time, aged bool) {
 	p.raw(`<div class="title"><div class="grow"><div class="row">`)
 	p.open(&v.lamp, "span", "", "", "sv-lamp")
 	p.b = AppendLamp(p.b, s.Status.State, 28, aged)
@@ -113,34 +199,71 @@ func (v *server) drawTitle(p *pen, s *model.Server, there time.Time, aged bool) 
 	p.open(&v.state, "span", "word", "", "sv-state")
 	p.b = appendStateWord(p.b, s.Status.State, aged)
 	p.shut(&v.state, "span")
-	p.open(&v.since, "span", "since", "", "sv-since")
-	p.b = appendSince(p.b, s, there, aged)
+	p.raw(`<span class="since">`)
+	p.open(&v.since, "span", "", "", "sv-since")
+	if since := s.Status.Since; !since.IsZero() {
+		p.put(`<button type="button" data-do="log-at" data-of="`)
+		p.b = strconv.AppendInt(p.b, since.UnixMilli(), 10)
+		p.put(`" title="What it said then">since `)
+		p.b = AppendWhen(p.b, since, there)
+		p.put(`</button>`)
+	}
 	p.shut(&v.since, "span")
+	p.open(&v.lasts, "s", "", "", "sv-lasts")
+	if !s.Status.Since.IsZero() && !aged { // how long it stayed so is not known
+		p.put(" · ")
+		p.b = AppendDuration(p.b, there.Sub(s.Status.Since))
+	}
+	p.shut(&v.lasts, "s")
+	p.raw(`</span>`)
+	v.bell.draw(p, v.watch, v.id, "bell")
 	p.raw(`</div>`)
 	p.open(&v.evidence, "p", "ev", "", "sv-ev")
-	p.put("<b>")
-	p.b = appendEvidence(p.b, s, there)
-	if c := s.Status.ErrorCode; c != "" && s.Status.State == model.Failing {
-		p.put(`.</b> Code <code>`)
-		p.b = AppendText(p.b, c)
-		p.put(`</code>`)
-	} else {
-		p.put("</b>")
-	}
-	if !s.Seen.IsZero() {
-		p.put(", last heard ")
-		p.b = appendAgo(p.b, there.Sub(s.Seen))
-	}
-	p.put(".")
+	p.b = appendTitleEvidence(p.b, s, there)
 	p.shut(&v.evidence, "p")
 	p.raw(`</div>`)
 	p.open(&v.facts, "dl", "facts", "", "sv-facts")
-	p.b = appendFacts(p.b, s, there)
+	p.b = appendFacts(p.b, s, v.today.count(m, s, there), there)
 	p.shut(&v.facts, "dl")
 	p.raw(`</div>`)
 }
 
-func appendFacts(b []byte, s *model.Server, there time.Time) []byte {
+// appendTitleEvidence appends what the state rests on as a sentence, its gist heavier than the rest.
+func appendTitleEvidence(b []byte, s *model.Server, there time.Time) []byte {
+	const own = "Its own word: "
+	grounds := string(appendEvidence(nil, s, there))
+	b = add(b, "<b>")
+	if claim, ok := strings.CutPrefix(grounds, own); ok {
+		if s.Status.State == model.Busy || s.Status.State == model.Idling {
+			b = add(b, StateWord(s.Status.State, false))
+			b = add(b, " by its own word:</b> ")
+		} else {
+			b = add(b, "By its own word:</b> ")
+		}
+		b = add(b, claim)
+	} else {
+		b = add(b, grounds)
+		b = add(b, "</b>")
+	}
+	if s.Status.State.Trouble() { // when it was last seen is among the facts
+		b = append(b, '.')
+		if c := s.Status.ErrorCode; c != "" && s.Status.State == model.Failing {
+			b = add(b, " Code <code>")
+			b = AppendText(b, c)
+			b = add(b, "</code>.")
+		}
+		return b
+	}
+	if !s.Seen.IsZero() {
+		b = add(b, ", last heard ")
+		b = appendAgo(b, there.Sub(s.Seen))
+	}
+	return append(b, '.')
+}
+
+// appendFacts appends what does not change from moment to moment. requests is how many there were today, NaN where that is not
+// known.
+func appendFacts(b []byte, s *model.Server, requests float64, there time.Time) []byte {
 	fact := func(name, value string) {
 		b = add(b, `<div><dt>`)
 		b = add(b, name)
@@ -161,9 +284,15 @@ func appendFacts(b []byte, s *model.Server, there time.Time) []byte {
 	}
 	switch {
 	case !s.Status.State.Alive() || s.Status.State == model.Failing:
+		if since := s.Status.Since; !s.Started.IsZero() && since.After(s.Started) {
+			fact("Ran for", string(AppendDurationLong(nil, since.Sub(s.Started))))
+		}
 		fact("Last seen", string(AppendWhen(nil, s.Seen, there)))
 	case !s.Started.IsZero():
 		fact("Uptime", string(AppendDurationLong(nil, there.Sub(s.Started))))
+	}
+	if !math.IsNaN(requests) && !s.Status.State.Trouble() {
+		fact("Requests today", string(AppendCount(add(nil, "≈ "), int64(requests))))
 	}
 	if s.Requests.Known() && s.Storage.Known() {
 		b2 := AppendQuantity(nil, s.Storage.Used, Bytes)
@@ -186,136 +315,6 @@ func trimScheme(url string) string {
 		}
 	}
 	return url
-}
-
-func (v *server) drawDeployments(p *pen, s *model.Server, there time.Time) {
-	p.raw(`<section class="panel deps" aria-label="Deployments"><div class="ph"><h2>Deployments</h2>`)
-	p.open(&v.deployNote, "small", "", "", "dp-note")
-	p.b = appendDeployNote(p.b, s.Deployments, there)
-	p.shut(&v.deployNote, "small")
-	p.raw(`</div>`)
-	p.open(&v.deploys, "ol", "list", "", "dp-list")
-	for i := len(s.Deployments) - 1; i >= 0; i-- {
-		p.b = appendDeploymentItem(p.b, s.Deployments[i], there, i == len(s.Deployments)-1)
-	}
-	if len(s.Deployments) == 0 {
-		p.put(`<li class="none">None held</li>`)
-	}
-	p.shut(&v.deploys, "ol")
-	p.raw(`</section>`)
-}
-
-func appendDeployNote(b []byte, list []*model.Deployment, there time.Time) []byte {
-	today, failed := 0, 0
-	for _, d := range list {
-		if sameDay(firstOf(d.Began, d.Changed).In(there.Location()), there) {
-			today++
-			if d.Stage == model.DeployFailed {
-				failed++
-			}
-		}
-	}
-	b = strconv.AppendInt(b, int64(today), 10)
-	b = add(b, " today")
-	if failed > 0 {
-		b = add(b, ", ")
-		b = strconv.AppendInt(b, int64(failed), 10)
-		b = add(b, " failed")
-	}
-	return b
-}
-
-// appendDeploymentItem appends one deployment of the timeline. Those under way show their steps, and so does the newest if it failed.
-func appendDeploymentItem(b []byte, d *model.Deployment, there time.Time, latest bool) []byte {
-	lamp, word := model.Starting, ""
-	switch d.Stage {
-	case model.DeployCompleted:
-		lamp, word = model.Online, "Ready"
-	case model.DeployFailed:
-		lamp, word = model.Failing, "Failed"
-	case model.DeployReady:
-		word = "Ready, not serving yet"
-	case model.DeployBuilding:
-		word = "Building"
-	case model.DeployProvisioning:
-		word = "Provisioning"
-	default:
-		word = "Started"
-	}
-	st := stagesOf(d)
-	b = add(b, `<li class="dp`)
-	if !d.Ended() {
-		b = add(b, ` now`)
-	}
-	b = add(b, `">`)
-	b = AppendLamp(b, lamp, 16, false)
-	b = add(b, `<b>`)
-	if d.Version != "" {
-		b = AppendText(b, d.Version)
-		b = append(b, ' ')
-	}
-	b = append(b, word...)
-	if d.Stage == model.DeployBuilding && d.Progress >= 0 {
-		b = append(b, ' ')
-		b = strconv.AppendInt(b, int64(d.Progress), 10)
-		b = add(b, nnbsp+"%")
-	}
-	if st.Failed {
-		b = add(b, `<i> at `)
-		if d.FailedAt != "" {
-			b = AppendText(b, d.FailedAt)
-		} else {
-			b = append(b, model.Stage(st.At).String()...)
-		}
-		b = add(b, `</i>`)
-	}
-	b = add(b, `</b><span class="t took">`)
-	switch {
-	case d.Took > 0:
-		b = AppendTook(b, d.Took)
-	case d.Began.IsZero():
-	case d.Ended():
-		b = AppendTook(b, d.Changed.Sub(d.Began))
-	default:
-		b = AppendDuration(b, there.Sub(d.Began))
-	}
-	b = add(b, `</span><span class="d">`)
-	b = appendDetail(b, d)
-	b = add(b, `</span><span class="t">`)
-	b = AppendWhen(b, firstOf(d.Began, d.Changed), there)
-	b = add(b, `</span>`)
-	if !d.Ended() || latest && st.Failed {
-		b = AppendStages(b, st)
-	}
-	return add(b, `</li>`)
-}
-
-// appendDetail appends the one line that says most about a deployment.
-func appendDetail(b []byte, d *model.Deployment) []byte {
-	if d.Stage == model.DeployFailed {
-		return AppendText(b, firstLine(d.Error))
-	}
-	if d.Stage == model.DeployBuilding && d.Step != "" {
-		return AppendText(b, d.Step)
-	}
-	sep := ""
-	for _, s := range [...]string{d.Region, d.Resource, d.Template, d.User} {
-		if s != "" {
-			b = add(b, sep)
-			b = AppendText(b, s)
-			sep = ", "
-		}
-	}
-	return b
-}
-
-func firstLine(s string) string {
-	for i := range len(s) {
-		if s[i] == '\n' {
-			return s[:i]
-		}
-	}
-	return s
 }
 
 // appendOthers appends the newest event of each type that has no place of its own on the page: they pass untouched, and
@@ -355,36 +354,48 @@ func clipBytes(s []byte, most int) []byte {
 }
 
 // visit takes what an address asks for.
-func (v *server) visit(q url.Values, now time.Time) { v.log.visit(q, now) }
+func (v *server) visit(q url.Values, now time.Time) {
+	v.view = ""
+	for i := range views {
+		if views[i].name == q.Get("view") {
+			v.view = views[i].name
+		}
+	}
+	if open := q.Get("deployment"); open != v.deploys.open {
+		v.deploys.open, v.deploys.reveal = open, true
+	}
+	v.charts.visit(q)
+	v.log.visit(q, now)
+	v.asked = true
+}
 
 // say sets in q what the page shows.
-func (v *server) say(q url.Values) { v.log.say(q) }
+func (v *server) say(q url.Values) {
+	say(q, "view", v.view)
+	say(q, "deployment", v.deploys.open)
+	v.charts.say(q)
+	v.log.say(q)
+}
 
 // do carries out what a reader asked for and reports whether it was for this page.
 func (v *server) do(what, of string, now time.Time) bool {
-	if what != "cross" {
-		return v.log.do(what, of, now)
+	v.asked = true // on the next frame, not with the next step of time
+	switch what {
+	case "view":
+		v.view = of
+	case "deployment":
+		if v.deploys.open == of {
+			of = ""
+		}
+		v.deploys.open, v.deploys.reveal = of, true
+		if of != "" {
+			v.view = "deploys"
+		}
+	case "log-at": // in Unix milliseconds
+		v.view = "log"
+		return v.log.do("goto-time", of, now)
+	default:
+		return v.charts.do(what, of) || v.log.do(what, of, now)
 	}
-	v.tick = 0 // now, not with the next step of time
-	share, err := strconv.ParseFloat(of, 64)
-	if err != nil || share < 0 || share > 1 {
-		v.charts.cross = 0
-		return true
-	}
-	v.charts.cross = v.at.UnixMilli() - int64((1-share)*float64(v.charts.span.Milliseconds()))
 	return true
-}
-
-// step moves the crosshair by five seconds, and sets it at the newest instant when there is none.
-func (v *server) step(later bool) {
-	v.tick = 0
-	by := int64(-5000)
-	if later {
-		by = 5000
-	}
-	if v.charts.cross == 0 {
-		v.charts.cross = v.at.UnixMilli()
-		return
-	}
-	v.charts.cross = min(v.charts.cross+by, v.at.UnixMilli())
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,11 @@ type screen interface {
 	draw(p *pen, m *model.Model, now time.Time)
 }
 
+// remembering is a screen that shows the past of metrics: the hour, the day, what was before and after a deployment.
+type remembering interface {
+	histories() []model.Period
+}
+
 // Page is the one component of every route, so that going from one screen to another keeps the header, the link and
 // their state. It renders the shell; what changes with events stands in regions that render as constants, which go-app's
 // diff leaves alone and Paint keeps up.
@@ -31,14 +37,19 @@ type Page struct {
 	query  url.Values // of the address
 	screen screen
 	open   bool      // the Continuity panel
+	keys   bool      // the list of keys
 	from   app.Value // where the focus was when that was opened
 	theme  string
 	update bool // another version is installed and waits
+	watch  *Watch
+	bell   bell // of all servers
+	offers bool // the app can be installed, and the reader is to be asked
 
 	offered string // the version that waits, as the server calls it
 	serving string // the version the server runs, that was looked for
 	now     time.Time
-	placed  bool // the markup of the screen is on the page, so there is something to paint
+	placed  bool           // the markup of the screen is on the page, so there is something to paint
+	wanted  []model.Period // of the past, as the source was told
 	detach  func()
 	ctx     app.Context // zero until mounted
 
@@ -90,7 +101,9 @@ func (s *Page) OnMount(ctx app.Context) {
 		if boot.Call("waiting").Truthy() {
 			s.onUpdate(ctx, app.Event{})
 		}
+		s.onInstall(ctx, app.Event{})
 	}
+	s.watch.Name(s.title())
 	s.recall()
 	s.detach = s.src.Attach(s.Paint)
 }
@@ -117,6 +130,7 @@ func (s *Page) OnDismount() {
 		s.detach()
 		s.detach = nil
 	}
+	s.leave()
 }
 
 // OnNav shows the screen of another address.
@@ -124,7 +138,7 @@ func (s *Page) OnNav(ctx app.Context) {
 	if u := ctx.Page().URL(); u.Path == s.path {
 		s.revisit(u)
 	} else {
-		s.open = false
+		s.open, s.keys = false, false
 		s.query = u.Query()
 		s.enter(u.Path)
 		s.recall()
@@ -134,7 +148,7 @@ func (s *Page) OnNav(ctx app.Context) {
 		ctx.Defer(func(app.Context) { s.placed = true })
 		app.Window().Call("scrollTo", 0, 0)
 	}
-	ctx.Page().SetTitle(s.title())
+	s.watch.Name(s.title())
 }
 
 // onUpdate offers the version that waits. See boot.js.
@@ -150,13 +164,28 @@ func (s *Page) title() string {
 	return s.screen.title() + " · Telltale"
 }
 
+// leave tells the Model what nobody looks at any more.
+func (s *Page) leave() {
+	if v, ok := s.screen.(*liveEvents); ok {
+		s.src.View(func(m *model.Model, _ time.Time) { v.leave(m) })
+	}
+}
+
 // enter makes the markup of the screen a path names, and on first entry that of the header.
 func (s *Page) enter(path string) {
 	first := s.screen == nil
+	s.leave()
 	s.path = path
 	s.screen = screenOf(path)
-	if f, ok := s.screen.(*fleet); ok {
-		f.where = s.origin
+	switch v := s.screen.(type) {
+	case *fleet:
+		v.where = s.origin
+	case *deployments:
+		v.where = s.origin
+	case *server:
+		v.watch = s.watch
+	case *liveEvents:
+		v.where = s.origin
 	}
 	asked := s.query
 	draw := func(m *model.Model, now time.Time) {
@@ -190,8 +219,12 @@ func screenOf(path string) screen {
 		return newServer(unescapePath(id))
 	}
 	switch path {
+	case deploymentsPath:
+		return newDeployments()
 	case logPath:
 		return newLog()
+	case livePath:
+		return newLiveEvents()
 	case accessPath:
 		return new(access)
 	case clusterPath:
@@ -223,7 +256,11 @@ func (s *Page) makeShell(m *model.Model, now time.Time) {
 	s.pillIn = part(func(q *pen) { s.drawPill(q, m, now) })
 	s.strip = part(func(q *pen) { s.drawThread(q, m, now) })
 	s.notice = part(func(q *pen) { s.banner.draw(q, m, now) })
-	s.foot = string(appendFoot(nil, m.Me, now))
+	s.foot = part(func(q *pen) {
+		q.raw(strings.TrimSuffix(string(appendFoot(nil, m.Me, now)), `</footer>`))
+		s.bell.draw(q, s.watch, "", "bell-all")
+		q.raw(`</footer>`)
+	})
 	s.continuity = part(func(q *pen) { s.drawContinuity(q, m, now) })
 }
 
@@ -245,6 +282,7 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 	s.drawPill(p, m, now)
 	s.drawThread(p, m, now)
 	s.banner.draw(p, m, now)
+	s.bell.draw(p, s.watch, "", "bell-all")
 	if s.open {
 		s.drawContinuity(p, m, now)
 	}
@@ -257,6 +295,20 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 	if p.later {
 		p.later = false
 		s.src.Later()
+	}
+	if h, ok := s.screen.(remembering); s.placed && ok || len(s.wanted) > 0 {
+		var want []model.Period
+		if ok {
+			want = h.histories()
+		}
+		if !slices.Equal(want, s.wanted) {
+			s.wanted = slices.Clone(want)
+			s.src.Histories(s.wanted)
+		}
+	}
+	if p.reveal != "" {
+		reveal(p.reveal)
+		p.reveal = ""
 	}
 	for _, w := range p.wishes {
 		s.src.ReadLog(w)

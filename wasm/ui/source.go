@@ -19,8 +19,13 @@ type Source interface {
 	Later()
 	// Recall says that the page shows the last minutes of this server, or with "" of all, and wants them.
 	Recall(server string)
-	// ReadLog has lines read from the record and put where they belong; paint may call it too. It returns at once.
+	// ReadLog has lines, or deployments, read from the record and put where they belong; paint may call it too. It returns at once.
 	ReadLog(w model.Wish)
+	// Histories says which periods of the past the page shows now: they come into the Model, and are kept up to date until the
+	// next Histories. It keeps want; paint may call it.
+	Histories(want []model.Period)
+	// RetryHistories asks again for what of them could not be read.
+	RetryHistories()
 	// Ask says which answers of the server the page shows: they come into the Model, and are kept up to date until the next Ask.
 	Ask(what model.Question)
 	// EndSession ends one of the reader's open streams; the Model says what becomes of it.

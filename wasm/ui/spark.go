@@ -2,6 +2,7 @@ package ui
 
 import (
 	"math"
+	"slices"
 
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
@@ -52,18 +53,15 @@ func AppendSpark(b []byte, s Spark) []byte {
 
 // appendOver appends the stretches of the series above the limit, and nothing when there are none.
 func appendOver(b []byte, p plot, points []Point, limit float64) []byte {
-	any := false
+	if !slices.ContainsFunc(points, func(pt Point) bool { return pt.V > limit }) {
+		return b
+	}
 	over := make([]Point, len(points))
 	for i, pt := range points {
 		if pt.V <= limit {
 			pt.V = math.NaN()
-		} else {
-			any = true
 		}
 		over[i] = pt
-	}
-	if !any {
-		return b
 	}
 	b = add(b, `<path class="over" d="`)
 	p.runs(over, nil, func(run []vertex) { b = appendLine(b, run) })

@@ -23,14 +23,15 @@ func TestStories(t *testing.T) {
 		change func(*world)
 		open   bool
 	}{
-		"fleet":      {"/", harbour, live, false},
-		"server":     {"/servers/github-mcp", harbour, live, false},
-		"failed":     {"/servers/postgres-mcp", harbour, live, false},
-		"unknown":    {"/servers/nobody", harbour, live, false},
-		"events":     {"/events/metrics:network", harbour, live, false},
-		"other":      {"/events/backup:finished", harbour, live, false},
-		"continuity": {"/", broken, live, true},
-		"empty":      {"/", func(t *testing.T) *world { w := newWorld(t); w.begin(noon.Add(-time.Minute)); return w }, live, false},
+		"fleet":       {"/", harbour, live, false},
+		"server":      {"/servers/github-mcp", harbour, live, false},
+		"failed":      {"/servers/postgres-mcp", harbour, live, false},
+		"unknown":     {"/servers/nobody", harbour, live, false},
+		"deployments": {"/deployments", harbour, live, false},
+		"events":      {"/events/metrics:network", harbour, live, false},
+		"other":       {"/events/backup:finished", harbour, live, false},
+		"continuity":  {"/", broken, live, true},
+		"empty":       {"/", func(t *testing.T) *world { w := newWorld(t); w.begin(noon.Add(-time.Minute)); return w }, live, false},
 		"reconnecting": {"/", harbour, func(w *world) {
 			w.phase(feed.Reconnecting, noon, func(s *feed.State) {
 				s.Lost, s.Failures, s.Next = noon.Add(-14*time.Second), 2, noon.Add(4*time.Second)

@@ -175,7 +175,11 @@ func points(buf []Point, s *model.Series, k int, from int64) []Point {
 	// The one before the window lets a line come in from the edge, and shows a gap that began out of sight.
 	for i := max(s.From(from)-1, 0); i < s.Len(); i++ {
 		x := s.At(i)
-		buf = append(buf, Point{x.T, float64(x.V[k])})
+		v := float64(x.V[k])
+		if math.IsInf(v, 0) {
+			v = math.NaN() // a number beyond all scales: there is no place for it
+		}
+		buf = append(buf, Point{x.T, v})
 	}
 	return buf
 }
@@ -222,14 +226,6 @@ func gapOf(m *model.Metric) int64 {
 		every = 5 * time.Second
 	}
 	return max(int64(every*28/10/time.Millisecond), 2500)
-}
-
-// perSecond returns requests per second of the newest sample.
-func perSecond(r *model.Requests) float64 {
-	if r.Interval <= 0 {
-		return math.NaN()
-	}
-	return r.Count / r.Interval.Seconds()
 }
 
 // memoryScale returns the top of a scale for what is used of total, which may not be known.

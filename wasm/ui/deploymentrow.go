@@ -1,0 +1,158 @@
+package ui
+
+import (
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/wasm/model"
+)
+
+// DeploymentPath returns the address of a deployment on the page of its server, by its key: see deploymentKey.
+func DeploymentPath(server, key string) string {
+	return ServerPath(server) + "?deployment=" + url.QueryEscape(key)
+}
+
+// deploymentQuiet is how long a deployment may say nothing before the page says so: it may never end.
+const deploymentQuiet = 5 * time.Minute
+
+// deploymentRow is a deployment in the list of those of all servers.
+type deploymentRow struct {
+	key   string
+	d     *model.Deployment
+	place event.ID // of its newest event when it was drawn
+	day   int      // the day it was drawn on
+	reads int      // what was known of the past then
+
+	class, lamp, word, detail, steps, took, when, to, at slot
+}
+
+// draw makes the row, or paints what differs. What has ended changes no more, but for the words of its day, and for what is read of it: reads
+// is how often something was.
+func (r *deploymentRow) draw(p *pen, there time.Time, reads int) {
+	d := r.d
+	if !p.making() && d.Ended() && r.place == d.Place && r.day == there.YearDay() && r.reads == reads {
+		return
+	}
+	r.place, r.day, r.reads = d.Place, there.YearDay(), reads
+	key := r.key
+	p.raw(`<li id="`)
+	p.raw(key)
+	p.raw(`"`)
+	p.attr(&r.class, key, "", "class")
+	p.put("dpr")
+	if !d.Ended() {
+		p.put(" now")
+	}
+	p.shutAttr(&r.class, "class")
+	p.raw(`>`)
+	p.open(&r.lamp, "span", "l", key, "-l")
+	p.b = AppendLamp(p.b, deploymentLamp(d), 16, false)
+	p.shut(&r.lamp, "span")
+	p.raw(`<a class="s" id="`)
+	p.raw(key)
+	p.raw(`-n"`)
+	p.attr(&r.to, key, "-n", "href")
+	p.b = AppendText(p.b, DeploymentPath(d.Server, deploymentKey(d)))
+	p.shutAttr(&r.to, "href")
+	p.raw(`>`)
+	p.text(d.Server)
+	p.raw(`</a>`)
+	p.open(&r.word, "b", "", key, "-w")
+	p.b = appendDeploymentTitle(p.b, d)
+	p.shut(&r.word, "b")
+	p.open(&r.detail, "span", "d", key, "-d")
+	p.b = appendDetail(p.b, d)
+	if quiet := there.Sub(d.Changed); !d.Ended() && quiet >= deploymentQuiet {
+		p.put(` <em>nothing heard for `)
+		p.b = AppendDuration(p.b, quiet)
+		p.put(`</em>`)
+	}
+	p.shut(&r.detail, "span")
+	p.open(&r.steps, "div", "st", key, "-s")
+	if d.Stage != model.DeployCompleted {
+		p.b = AppendStages(p.b, stagesOf(d))
+	}
+	p.shut(&r.steps, "div")
+	p.open(&r.took, "span", "t took", key, "-t")
+	p.b = appendDeploymentTook(p.b, d, there)
+	p.shut(&r.took, "span")
+	p.open(&r.when, "span", "t", key, "-a")
+	p.b = AppendWhen(p.b, firstOf(d.Began, d.Changed), there)
+	p.shut(&r.when, "span")
+	p.raw(`<a class="link" id="`)
+	p.raw(key)
+	p.raw(`-g"`)
+	p.attr(&r.at, key, "-g", "href")
+	p.b = AppendText(p.b, deploymentLog(d))
+	p.shutAttr(&r.at, "href")
+	p.raw(`>Log<i class="sr"> of `)
+	p.text(d.Server)
+	p.raw(` at that time</i></a></li>`)
+}
+
+// deploymentLog returns the address of what the server said then: when it failed, else when it began.
+func deploymentLog(d *model.Deployment) string {
+	at := firstOf(d.Began, d.Changed)
+	if d.Stage == model.DeployFailed {
+		at = d.Changed
+	}
+	return ServerPath(d.Server) + "?at=" + strconv.FormatInt(at.UnixMilli(), 10)
+}
+
+func deploymentLamp(d *model.Deployment) model.State {
+	switch d.Stage {
+	case model.DeployCompleted:
+		return model.Online
+	case model.DeployFailed:
+		return model.Failing
+	}
+	return model.Starting
+}
+
+// deploymentWords say how far a deployment is.
+var deploymentWords = [model.NumStages]string{
+	model.DeployStarted: "Started", model.DeployBuilding: "Building", model.DeployProvisioning: "Provisioning",
+	model.DeployReady: "Ready, not serving yet", model.DeployCompleted: "Ready", model.DeployFailed: "Failed",
+}
+
+// appendDeploymentTitle appends its version and how far it is: "2.8.1 Building 60 %", "2.8.0 Failed at building".
+func appendDeploymentTitle(b []byte, d *model.Deployment) []byte {
+	if d.Version != "" {
+		b = AppendText(b, d.Version)
+		b = append(b, ' ')
+	}
+	b = add(b, deploymentWords[d.Stage])
+	switch {
+	case d.Stage == model.DeployBuilding && d.Progress >= 0:
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, int64(min(d.Progress, 100)), 10)
+		b = add(b, nnbsp+"%")
+	case d.Stage == model.DeployFailed:
+		b = add(b, `<i> at `)
+		if d.FailedAt != "" {
+			b = AppendText(b, d.FailedAt)
+		} else {
+			b = add(b, model.Stage(stagesOf(d).At).String())
+		}
+		b = add(b, `</i>`)
+	}
+	return b
+}
+
+// appendDeploymentTook appends how long it took, or has taken by now.
+func appendDeploymentTook(b []byte, d *model.Deployment, there time.Time) []byte {
+	switch {
+	case d.Took > 0:
+		return AppendTook(b, d.Took)
+	case d.Began.IsZero():
+		return b
+	case d.Ended():
+		if d.Reached[model.DeployStarted].IsZero() {
+			return add(b, missing) // its beginning is not known
+		}
+		return AppendTook(b, d.Changed.Sub(d.Began))
+	}
+	return AppendDuration(b, there.Sub(d.Began))
+}
