@@ -10,6 +10,7 @@ import (
 // The page of all deployments shows what the record holds, goes on as they do, narrows to what is asked for, has that in its address, and
 // leads to the server and to its log at that time.
 func TestDeployments(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	stamp := func(ago time.Duration) string { return time.Now().Add(-ago).UTC().Format(time.RFC3339) }
 	for i, id := range []string{"web-1", "web-2"} {

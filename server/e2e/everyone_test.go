@@ -67,6 +67,7 @@ const check = `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a
 
 // axe-core finds nothing on any screen, in either theme, wide or narrow; with servers and without.
 func TestAxeFindsNothing(t *testing.T) {
+	t.Parallel()
 	axe, err := os.ReadFile(axePath)
 	if err != nil {
 		t.Fatalf("%v: `make e2e` and `make test` put it there", err)
@@ -142,6 +143,7 @@ const left = `[...stops].filter(e => e.isConnected && e.checkVisibility({visibil
 
 // Whoever has nothing but a keyboard reaches everything, in the order of the page, and sees where they are.
 func TestKeyboardReachesEverything(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	fleetOfAll(s)
 	b := open(t)
@@ -199,6 +201,7 @@ const beyond = `(() => {
 // On the narrowest of phones, and on a screen of 1280 at 200 %, no page is wider than the window, and nothing that can be used is
 // beyond its edge.
 func TestNarrowLosesNothing(t *testing.T) {
+	t.Parallel()
 	s, empty := serve(t, "--no-host"), serve(t, "--no-host")
 	fleetOfAll(s)
 	long := strings.Repeat("x", 200)
@@ -237,6 +240,7 @@ func TestNarrowLosesNothing(t *testing.T) {
 
 // Every action has its key: past the navigation, into a card, through the panel and back to where one was.
 func TestKeyboardAlone(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	fleetOfAll(s)
 	b := open(t)
@@ -292,6 +296,7 @@ func TestKeyboardAlone(t *testing.T) {
 
 // A change of state is said politely, in one sentence at a time; samples and lines are not said at all.
 func TestChangesAreSaid(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host", "--debounce", "0")
 	for i := range 20 {
 		s.publish(fmt.Sprintf("web-%d", i), `{"type":"server:online","data":{}}`)
@@ -330,6 +335,7 @@ func TestChangesAreSaid(t *testing.T) {
 
 // Who asks for less motion gets none.
 func TestReducedMotion(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	fleetOfAll(s)
 	b := open(t)

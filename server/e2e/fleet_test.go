@@ -11,6 +11,7 @@ import (
 // The fleet in a real browser, on one page: filters, orders and the table stand in the address, and Back leads through them; the
 // keyboard goes through cards and rows; servers out of sight are neither drawn nor painted; and what is cut can be read.
 func TestFleetPage(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host", "--throttle", "0", "--debounce", "0")
 	s.publish("a-"+strings.Repeat("long", 49), `{"type":"server:error","data":{"message":"`+strings.Repeat("cannot serve tools: database unreachable, ", 8)+`"}}`)
 	var body strings.Builder

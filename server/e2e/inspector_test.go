@@ -15,6 +15,7 @@ import (
 // The events as they come, in one page: filtered, stopped, opened and sent to somebody else, by keyboard too, on a phone too; and the
 // command that it gives shows the same in a terminal.
 func TestInspector(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host", "--throttle", "0")
 	s.publish("web-1", `{"type":"server:online","data":{"version":"1 <b>"}}`)
 	b := open(t)

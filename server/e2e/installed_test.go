@@ -26,6 +26,7 @@ const offer = `(() => { const e = new Event("beforeinstallprompt", {cancelable: 
 // What a page is beyond its window: the title and the icon count, notifications lead back, and installing is offered to who comes back,
 // and to nobody twice.
 func TestInstalled(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host", "--debounce", "0")
 	for _, id := range []string{"web-1", "web-2", "web-3"} {
 		s.publish(id, `{"type":"server:online","data":{"version":"2.7.1"}}`)

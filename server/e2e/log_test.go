@@ -170,6 +170,7 @@ func TestHundredThousandLines(t *testing.T) {
 
 // Older lines come from the record as the reader gets to them, until it begins; a line can be sent as an address, and a view too.
 func TestOlderLinesAndLinks(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	s.publish("web-1", lines(1, 3000))
 	b := open(t)
@@ -215,6 +216,7 @@ func TestOlderLinesAndLinks(t *testing.T) {
 
 // Whatever a line says, it is a line: one row high, and whole when it is opened.
 func TestOddLines(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	long := strings.Repeat("0123456789abcde ", 4096)
 	for _, message := range []string{long, `<img src=x onerror="document.title='broken'">`, "שלום עולם \u202e abc", "😀 \x00\x07 \x1b[31mred\x1b[0m", "two\nlines\ttab"} {

@@ -44,6 +44,7 @@ const painted = `new Promise(done => {
 // The hour and the day of a server: drawn from the record, one crosshair on all charts, deployments as marks that open them, and all
 // of it in the address.
 func TestTheDayOfAServer(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	began, ready := earlier(50*time.Minute), earlier(47*time.Minute)
 	s.publish("web-1", `[{"type":"server:online","timestamp":"`+earlier(47*time.Minute)+`","data":{"version":"2.8.0"}},
