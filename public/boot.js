@@ -251,7 +251,19 @@
     if (app) app.dispatchEvent(new CustomEvent("address"));
   });
 
+  // Browsers refuse, some with an exception, who says another address many times in a short while, as a key that is held down has us do. Then
+  // the newest of them is said a little later, unless the reader has gone elsewhere by then.
+  let unsaid;
+  function address(method, url) {
+    clearTimeout(unsaid);
+    try { history[method](null, "", url); } catch {
+      const here = location.href;
+      unsaid = setTimeout(() => { if (location.href === here) address(method, url); }, 1000);
+    }
+  }
+
   window.telltale = {
+    address,
     theme: () => theme,
     // The next of system, dark, light; shown, remembered and returned.
     nextTheme() {

@@ -42,12 +42,12 @@ func TestInspector(t *testing.T) {
 	}
 	address := eval[string](b, `location.href`)
 	s.publish("web-2", `{"type":"metrics:cpu","data":{"usage":1}}`)
-	b.wait("word of what came", `document.getElementById("live-fresh").innerText.startsWith("1 new event")`)
+	b.wait("word of what came", `document.getElementById("log-fresh").innerText.startsWith("1 new event")`)
 	if n := eval[int](b, `document.querySelectorAll("#tape-rows .r").length`); n != 1 {
 		t.Errorf("%d rows while it stands still", n)
 	}
 	b.key("p")
-	b.wait("it to go on", `document.querySelectorAll("#tape-rows .r").length === 2 && document.getElementById("live-fresh").classList.contains("off")`)
+	b.wait("it to go on", `document.querySelectorAll("#tape-rows .r").length === 2 && document.getElementById("log-fresh").classList.contains("off")`)
 
 	// The same command, as a shell reads it.
 	ctx, cancel := context.WithCancel(t.Context())

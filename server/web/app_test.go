@@ -92,7 +92,8 @@ func TestPage(t *testing.T) {
 	id := s.publish(t, "/api/events", `[{"serverId":"web-<1>","type":"server:online","data":{"version":"2.8.0"}},
 		{"serverId":"web-<1>","type":"logs:app","data":{"level":"info","message":"</script><script>alert(1)</script><!--"}}]`)[1]
 	etag := s.do(t, "GET", "/app.js", "").header.Get("ETag")
-	for _, path := range []string{"/", "/events", "/servers/web-%3C1%3E", "/servers/unheard-of", "/events/logs:app", "/?x=1"} {
+	for _, path := range []string{"/", "/events", "/servers/web-%3C1%3E", "/servers/unheard-of", "/events/logs:app", "/?x=1",
+		"/servers/%22%3E%3Cimg%20src=x%3E", "/events/%22%3E%3Cimg%20src=x%3E", "/?find=%22%3E%3Cimg%20src=x%3E&kind=template:%22%3E%3Cimg%20src=x%3E"} {
 		t.Run(path, func(t *testing.T) {
 			a := s.do(t, "GET", path, "", "If-None-Match", etag)
 			if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || a.header.Get("Cache-Control") != "no-cache" || a.header.Get("ETag") != "" {
@@ -103,8 +104,8 @@ func TestPage(t *testing.T) {
 			if !ok || !strings.Contains(text, `event: stream:sync`) || !strings.Contains(text, "id: "+id+"\nevent: stream:heartbeat") || strings.Contains(text, "<") {
 				t.Errorf("got picture %q, want a whole one up to %s without any <", text, id)
 			}
-			if strings.Contains(a.body, "<script>alert") {
-				t.Error("what somebody published runs as script")
+			if strings.Contains(a.body, "<script>alert") || strings.Contains(a.body, `"><img`) {
+				t.Error("what somebody published, or wrote into an address, is markup")
 			}
 			for _, want := range []string{"/web/telltale.css?v=", "/web/boot.js?v=", "/web/icon.svg?v=", "/app.js"} {
 				if !strings.Contains(a.body, want) {

@@ -54,7 +54,9 @@ func (Alerts) Ask(answered func(permission string)) {
 		settle(PermissionDefault)
 		return nil
 	})
-	js.Global().Get("Notification").Call("requestPermission").Call("then", kept.Func, broken.Func)
+	// An older browser returns no promise, and has then not been answered yet.
+	asked := js.Global().Get("Notification").Call("requestPermission")
+	js.Global().Get("Promise").Call("resolve", asked).Call("then", kept.Func, broken.Func)
 }
 
 // Show shows a notification.

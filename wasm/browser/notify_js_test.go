@@ -46,6 +46,8 @@ func TestAlerts(t *testing.T) {
 	ask(PermissionGranted)
 	js.Global().Set("answer", script(t, `return Promise.reject(new Error("no"))`))
 	ask(PermissionDefault)
+	js.Global().Set("answer", js.Undefined())
+	ask("<undefined>")
 	if got := a.Permission(); got != PermissionDefault {
 		t.Errorf("permission %q", got)
 	}

@@ -136,7 +136,6 @@ func (p *Program) readPeriod(ctx context.Context, of model.Period) {
 	if status == 404 {
 		failed = "the record has none of it, or not for you"
 	}
-	p.tell(func(m *model.Model) {
-		m.SetHistory(of, body, failed, status >= 400 && status < 500 && status != 429, time.Now())
-	})
+	refused := status >= 400 && status < 500 && status != 429 && status != 401 // a reader may sign in again
+	p.tell(func(m *model.Model) { m.SetHistory(of, body, failed, refused, time.Now()) })
 }

@@ -116,6 +116,7 @@ func TestHistoriesFail(t *testing.T) {
 		{"no way there", 0, errors.New("net"), "the server can't be reached", 12},
 		{"the server is in trouble", 500, nil, "the server could not answer", 12},
 		{"too many ask", 429, nil, "the server could not answer", 12},
+		{"signed out", 401, nil, "your session has ended", 12},
 		{"not allowed", 403, nil, "you may not see that", 0},
 		{"nothing there", 404, nil, "the record has none of it, or not for you", 0},
 	} {

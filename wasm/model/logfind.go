@@ -55,7 +55,8 @@ const (
 	findHit    = 1
 	findFirst  = 2 * findWidth // the row of the state at the beginning of a text
 	findStates = 512           // at most; then they are made anew
-	findSpend  = 4_000_000     // instructions that are followed to make states, of one Finder in all: a part of a second
+	findSpend  = 4_000_000     // instructions that are followed to make states, beyond findEach: a part of a second
+	findEach   = 4             // for each byte of text, which is no more than to read it: who watches a log for days spends them too
 	findSize   = 2_000         // instructions of an expression at most
 )
 
@@ -108,6 +109,7 @@ func (f *Finder) Find(text []byte) bool {
 	if f.Lost() {
 		return false
 	}
+	f.spent = max(f.spent-findEach*len(text), 0)
 	next, row := f.next, findFirst
 	for i := 0; i < len(text); {
 		c := text[i]

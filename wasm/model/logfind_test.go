@@ -101,6 +101,25 @@ func TestFinderNeverHangs(t *testing.T) {
 	}
 }
 
+// Words are looked for in as much text as there is, of whatever script: that so many different characters are met is no fault of theirs.
+func TestFinderReadsOn(t *testing.T) {
+	f := words("not there")
+	line := make([]rune, 40)
+	x := uint32(1)
+	for range 200_000 {
+		for i := range line {
+			x = x*1664525 + 1013904223
+			line[i] = 0x4e00 + rune(x>>8%8000)
+		}
+		if f.Find([]byte(string(line))) {
+			t.Fatal("found")
+		}
+	}
+	if f.Lost() || !f.Find([]byte("日本語 NOT THERE")) {
+		t.Errorf("given up after %d instructions", f.spent)
+	}
+}
+
 // A search allocates for its machine, and for nothing else.
 func TestFinderAllocatesNothing(t *testing.T) {
 	f := words("Größe 7")

@@ -20,6 +20,7 @@ type Past struct {
 	Reading bool     // lines before are being read
 	Failed  bool     // the last try to read them did not succeed
 	Done    Wish     // what was wished for last, and is over
+	DoneRev uint64   // of the Log, when it was
 }
 
 // Past returns what is known of the lines before those that are held: of a server, or with "" of all.

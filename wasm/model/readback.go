@@ -70,8 +70,8 @@ func (m *Model) Reading(server string) {
 // ReadDone says that the wish has been seen to, or that it can't be.
 func (m *Model) ReadDone(w Wish, failed bool) {
 	p := m.Log.pastOf(w.Server)
-	p.Reading, p.Failed, p.Done = false, failed, w
 	m.Log.Rev++
+	p.Reading, p.Failed, p.Done, p.DoneRev = false, failed, w, m.Log.Rev
 	m.Rev++
 }
 

@@ -11,7 +11,7 @@ import (
 // Bounds of a Tape.
 const (
 	TapeEvents = 500
-	TapeBytes  = 1 << 20 // of their JSON; one event is kept however long it is
+	TapeBytes  = 1 << 20 // of their JSON; one event is kept however long it is, and one that was read from the record
 )
 
 // Tape is the newest events as they came, those of a filter, for as long as somebody looks: otherwise nothing is taped, and it
@@ -27,6 +27,7 @@ type Tape struct {
 	on    bool
 	look  TapeFilter
 	list  []*Raw
+	read  *Raw // what was read from the record last; while it is the first of the list, the others go before it does
 	bytes int
 	n     uint64
 }
@@ -147,12 +148,19 @@ func (t *Tape) push(e event.Event, at time.Time) {
 	t.bound()
 }
 
-// bound lets the oldest go.
+// bound lets the oldest go, but not what somebody has just asked for.
 func (t *Tape) bound() {
+	stays := 0
+	if len(t.list) > 0 && t.list[0] == t.read {
+		stays = 1
+	}
 	drop := 0
-	for n := len(t.list); n-drop > TapeEvents || n-drop > 1 && t.bytes > TapeBytes; drop++ {
-		t.bytes -= len(t.list[drop].Data)
-		t.list[drop] = nil
+	for n := len(t.list); n-drop > TapeEvents || n-drop > 1+stays && t.bytes > TapeBytes; drop++ {
+		t.bytes -= len(t.list[stays+drop].Data)
+		t.list[stays+drop] = nil
+	}
+	if stays > 0 {
+		t.list[drop] = t.read
 	}
 	t.list = t.list[drop:]
 }
@@ -172,6 +180,8 @@ func (m *Model) ReadEvent(place event.ID, events []event.Event) {
 	}
 	e := events[i]
 	t.n++
-	t.list = slices.Insert(t.list, 0, &Raw{N: t.n, Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: slices.Clone(e.Data), Before: true})
+	t.read = &Raw{N: t.n, Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: slices.Clone(e.Data), Before: true}
+	t.list = slices.Insert(t.list, 0, t.read)
 	t.bytes += len(e.Data)
+	t.bound()
 }

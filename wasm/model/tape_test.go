@@ -118,6 +118,37 @@ func TestTapeIsBounded(t *testing.T) {
 	}
 }
 
+// What was read from the record because somebody asked for it is not what the next event takes the place of, and however many are asked
+// for the bounds hold.
+func TestTapeKeepsWhatWasRead(t *testing.T) {
+	for _, long := range []int{0, 60 << 10} {
+		w := newWorld(t)
+		w.m.Watch(TapeFilter{})
+		say := func() { w.say("a", "logs:app", `{"message":"`+strings.Repeat("x", long)+`"}`) }
+		for range 2 * TapeEvents {
+			say()
+		}
+		var place event.ID
+		for i := range uint64(20) {
+			place = event.ID{Epoch: 1, Seq: 1_000_000 + i}
+			w.m.ReadEvent(place, []event.Event{{ID: place, Type: "metrics:cpu", Server: "far", Data: []byte(`{"usage":1}`)}})
+			for range 3 {
+				say()
+			}
+		}
+		list, sum := w.m.Tape.Events(), 0
+		for _, r := range list {
+			sum += len(r.Data)
+		}
+		if len(list) > TapeEvents || sum > TapeBytes || sum != w.m.Tape.bytes {
+			t.Errorf("%d events of %d bytes, counted as %d", len(list), sum, w.m.Tape.bytes)
+		}
+		if list[0].Place != place || w.m.Tape.Find(place) == nil || list[1].Server != "a" {
+			t.Errorf("the first are %v of %s and %v of %s", list[0].Place, list[0].Server, list[1].Place, list[1].Server)
+		}
+	}
+}
+
 // It costs nothing while nobody looks.
 func TestTapeCostsNothing(t *testing.T) {
 	w := newWorld(t)

@@ -91,7 +91,7 @@ func (s *Page) do(ctx app.Context, what, of string) {
 			reveal("#log")
 		}
 		if what == "pause" {
-			app.Window().GetElementByID("log").Set("scrollTop", 0) // the newest line; a log is laid out from its end
+			set("log", "scrollTop", 0) // the newest line; a log is laid out from its end
 		}
 	}
 }
@@ -348,9 +348,10 @@ func focus(id string) {
 	}
 }
 
-func setValue(id, value string) {
+// set sets a property of an element, if it is there: a key may be pressed on any page.
+func set(id, property string, value any) {
 	if e := app.Window().GetElementByID(id); e.Truthy() {
-		e.Set("value", value)
+		e.Set(property, value)
 	}
 }
 

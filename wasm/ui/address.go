@@ -43,7 +43,14 @@ func (s *Page) address(follows bool) {
 	if follows {
 		method = "replaceState"
 	}
-	app.Window().Get("history").Call(method, nil, "", u.String())
+	sayAddress(method, u.String())
+}
+
+// sayAddress has the browser say another address. It may refuse, for a while, who says many: see boot.js.
+func sayAddress(method, address string) {
+	if boot := app.Window().Get("telltale"); boot.Truthy() {
+		boot.Call("address", method, address)
+	}
 }
 
 // said returns the parameters of the address of what the screen shows; those that the screen does not know stay.
@@ -81,22 +88,22 @@ func (s *Page) revisit(u *url.URL) {
 // fields has the fields of the screen hold what its address says: what a reader types in is no business of the painters.
 func (s *Page) fields() {
 	if v := s.log(); v != nil {
-		setValue("log-find", v.asked.find)
-		setValue("log-kind", v.asked.kind)
-		setValue("log-server", v.asked.server)
+		set("log-find", "value", v.asked.find)
+		set("log-kind", "value", v.asked.kind)
+		set("log-server", "value", v.asked.server)
 	}
 	if v, ok := s.screen.(*liveEvents); ok {
-		setValue("live-types", v.asked.types)
-		setValue("live-servers", v.asked.servers)
-		setValue("log-find", v.asked.find)
+		set("live-types", "value", v.asked.types)
+		set("live-servers", "value", v.asked.servers)
+		set("log-find", "value", v.asked.find)
 	}
 	if v, ok := s.screen.(*deployments); ok {
-		setValue("find", v.find)
+		set("find", "value", v.find)
 	}
 	if f, ok := s.screen.(*fleet); ok {
-		setValue("find", f.view.find)
-		setValue("order", orders[f.view.order].name)
-		setValue("kind", f.view.kind)
+		set("find", "value", f.view.find)
+		set("order", "value", orders[f.view.order].name)
+		set("kind", "value", f.view.kind)
 	}
 }
 
@@ -108,7 +115,7 @@ func (s *Page) sameScreen(ctx app.Context, link app.Value) {
 		if err != nil || to.Path != s.path || to.String() == app.Window().Get("location").Get("href").String() {
 			return
 		}
-		app.Window().Get("history").Call("pushState", nil, "", to.String())
+		sayAddress("pushState", to.String())
 		s.revisit(to)
 	})
 }

@@ -44,6 +44,7 @@ func (c *card) draw(p *pen, m *model.Model, s *model.Server, now time.Time, span
 		return false
 	}
 	c.rev, c.tick, c.drawn, c.status = s.Rev, tick, now, s.Status.State
+	c.lean = c.lean && p.making()
 	there := m.Now(now) // the server's clock
 	aged := aged(m, s, now)
 	if c.row {

@@ -59,7 +59,7 @@ func (c *charts) widen(there time.Time) {
 	}
 }
 
-// pin keeps the crosshair where it is, or lets it go when it was kept there already.
+// pin keeps the crosshair where it is, or lets it go.
 func (c *charts) pin(on bool) {
 	c.pinned = on && c.cross != 0
 	if !c.pinned {

@@ -98,9 +98,9 @@ func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
 
 // visit takes what an address asks of the charts.
 func (c *charts) visit(q url.Values) {
-	c.reach = reachNamed(q.Get("range"))
+	c.reach, c.tabled = reachNamed(q.Get("range")), time.Time{}
 	c.table = q.Get("show") == "table"
-	if at, err := time.Parse(time.RFC3339, q.Get("cross")); err == nil {
+	if at, err := time.Parse(time.RFC3339, q.Get("cross")); err == nil && at.Unix() > 0 { // 0 is none, and nothing was measured before
 		if ms := at.UnixMilli(); !c.pinned || ms != c.cross/1000*1000 {
 			c.cross, c.pinned, c.fit = ms, true, true
 		}

@@ -16,7 +16,8 @@ const (
 	deploymentsBack = 24 * time.Hour
 	// deploymentsFurther is how far when a reader asks for more; the next time he gets all there are.
 	deploymentsFurther = 7 * 24 * time.Hour
-	// deploymentsShown is how many that have ended are on the page at first, and how many more come with each wish.
+	// deploymentsShown is how many that have ended are on the page at first, and how many more come with each wish; and as many of
+	// those under way, as there are publishers that never say how one ended.
 	deploymentsShown = 100
 )
 
@@ -38,7 +39,7 @@ type deployments struct {
 	find   string
 	kind   int
 	server string // "" for all
-	most   int    // of those that have ended
+	most   int    // of those that have ended, and of those under way
 
 	keys  int              // rows made so far
 	under []*deploymentRow // as they stand on the page
@@ -48,7 +49,7 @@ type deployments struct {
 	counts               [deploymentsKinds]int // of those that pass find and server
 	servers              []string              // those that have any, by id
 	all                  int
-	left                 int // that have ended and are not shown
+	left                 int // that pass and are not shown
 	today, failedToday   int
 	sum                  uint64
 	asked                bool // the reader has asked for something since
@@ -185,8 +186,9 @@ func (v *deployments) list(m *model.Model, there time.Time) {
 	}
 	slices.SortFunc(v.wantUnder, newestFirst)
 	slices.SortFunc(v.wantEnded, newestFirst)
-	v.left = max(0, len(v.wantEnded)-v.most)
-	v.wantEnded = v.wantEnded[:len(v.wantEnded)-v.left]
+	under, ended := min(len(v.wantUnder), v.most), min(len(v.wantEnded), v.most)
+	v.left = len(v.wantUnder) - under + len(v.wantEnded) - ended
+	v.wantUnder, v.wantEnded = v.wantUnder[:under], v.wantEnded[:ended]
 }
 
 func kindOf(d *model.Deployment) int {

@@ -266,5 +266,12 @@ func TestNoDeploymentsAndMany(t *testing.T) {
 	if n := len(rowsOf(d, "dpl-ended")); n != 2*deploymentsShown {
 		t.Errorf("%d rows after more were wished for", n)
 	}
+	for i := range 150 {
+		many.publish(noon, many.event("deployment:started", fmt.Sprintf("s%d", i), noon.Add(time.Duration(i)*time.Second), map[string]any{"id": "never"}))
+	}
+	_, forever := mounted(t, src, "/deployments")
+	if n := len(rowsOf(forever, "dpl-under")); n != deploymentsShown || !strings.HasPrefix(forever.root.find("dpl-older").words(), "250 more") {
+		t.Errorf("%d rows of deployments that never end, %q", n, forever.root.find("dpl-older").words())
+	}
 	wantRows(t, &document{t: t, root: &node{kids: []*node{{attrs: map[string]string{"id": "x"}, kids: d.root.find("dpl-ended").kids[:2]}}}}, "x", "s29 299 Ready", "s28 298 Ready")
 }

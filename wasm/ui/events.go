@@ -38,7 +38,7 @@ func newEvents(typ string) *events {
 	}
 	v := &events{typ: typ}
 	v.info, v.in = event.Lookup(typ)
-	v.list.entry = v.appendType
+	v.list.here = typ
 	return v
 }
 
@@ -82,18 +82,6 @@ func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 	p.raw(`</div>`)
 	v.drawWire(p, stat)
 	p.raw(`</div></div>`)
-}
-
-func (v *events) appendType(b []byte, typ, action string) []byte {
-	b = add(b, `<a href="`)
-	b = AppendText(b, EventPath(typ))
-	b = append(b, '"')
-	if typ == v.typ {
-		b = add(b, ` aria-current="page"`)
-	}
-	b = add(b, `><span>`)
-	b = AppendText(b, action)
-	return add(b, `</span>`)
 }
 
 // classWords are what a class means, in a word for each question and a sentence for the first.

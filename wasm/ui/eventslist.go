@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,39 +29,51 @@ func appendDoors(b []byte, live bool) []byte {
 }
 
 // typeList is a list of types by category with what is heard of each now: the catalogue's, and after them those that only the
-// stream knows. Its entries stay while their rates change, as somebody may be on one with the keyboard.
+// stream knows. Its entries stay while their rates change, and which are chosen, as somebody may be on one with the keyboard.
 type typeList struct {
+	here   string                // of the catalogue: the type whose page this is
+	chosen func(typ string) bool // of the live events, where types are chosen; else nil
 	key    string
 	second int64
-	rates  map[string]string // by type, as they are on the page
-	live   bool
-	entry  func(b []byte, typ, action string) []byte // appends what stands around a type's name, up to it
+	on     map[string]typeEntry // by type, what is on the page
+}
+
+type typeEntry struct {
+	rate   string
+	chosen bool
 }
 
 func (l *typeList) draw(p *pen, m *model.Model, now time.Time) {
 	key := string(l.append(nil, m, now, nil))
 	second := now.Unix()
 	if !p.making() && key == l.key {
-		if second == l.second {
-			return
+		for typ, was := range l.on {
+			is := was
+			if second != l.second {
+				is.rate = rateOf(m.Type(typ), now)
+			}
+			if l.chosen != nil {
+				is.chosen = l.chosen(typ)
+			}
+			if is.rate != was.rate {
+				p.dom.HTML("ty-"+typ, is.rate)
+			}
+			if is.chosen != was.chosen {
+				p.dom.Attr("tb-"+typ, "aria-pressed", strconv.FormatBool(is.chosen))
+			}
+			l.on[typ] = is
 		}
 		l.second = second
-		for _, stat := range m.Types() {
-			if text := rateOf(stat, now); text != l.rates[stat.Type] {
-				l.rates[stat.Type] = text
-				p.dom.HTML("ty-"+stat.Type, text)
-			}
-		}
 		return
 	}
-	l.key, l.second, l.rates = key, second, make(map[string]string)
+	l.key, l.second, l.on = key, second, make(map[string]typeEntry)
 	if p.making() {
 		p.raw(`<nav class="panel" id="types" aria-label="Types of events">`)
-		p.b = l.append(p.b, m, now, l.rates)
+		p.b = l.append(p.b, m, now, l.on)
 		p.raw(`</nav>`)
 		return
 	}
-	p.dom.HTML("types", string(l.append(nil, m, now, l.rates)))
+	p.dom.HTML("types", string(l.append(nil, m, now, l.on)))
 }
 
 func rateOf(stat *model.TypeStat, now time.Time) string {
@@ -75,10 +88,11 @@ func rateOf(stat *model.TypeStat, now time.Time) string {
 	return string(b)
 }
 
-// append appends the list, with the rates where it is to take note of them.
-func (l *typeList) append(b []byte, m *model.Model, now time.Time, rates map[string]string) []byte {
+// append appends the list, with rates and what is chosen where it is to take note of that.
+func (l *typeList) append(b []byte, m *model.Model, now time.Time, on map[string]typeEntry) []byte {
+	live := l.chosen != nil
 	b = add(b, `<p class="doors">`)
-	b = appendDoors(b, l.live)
+	b = appendDoors(b, live)
 	b = add(b, `</p>`)
 	category := ""
 	list := func(cat, action, class string, stat *model.TypeStat) {
@@ -91,16 +105,35 @@ func (l *typeList) append(b []byte, m *model.Model, now time.Time, rates map[str
 			b = add(b, `</i></h2>`)
 		}
 		typ := cat + ":" + action
-		b = l.entry(b, typ, action)
-		b = add(b, `<i id="ty-`)
+		var is typeEntry
+		if on != nil {
+			is = typeEntry{rateOf(stat, now), live && l.chosen(typ)}
+			on[typ] = is
+		}
+		if live {
+			b = add(b, `<button type="button" data-do="type" data-of="`)
+			b = AppendText(b, typ)
+			b = add(b, `" id="tb-`)
+			b = AppendText(b, typ)
+			b = add(b, `" aria-pressed="`)
+			b = strconv.AppendBool(b, is.chosen)
+			b = append(b, '"')
+		} else {
+			b = add(b, `<a href="`)
+			b = AppendText(b, EventPath(typ))
+			b = append(b, '"')
+			if typ == l.here {
+				b = add(b, ` aria-current="page"`)
+			}
+		}
+		b = add(b, `><span>`)
+		b = AppendText(b, action)
+		b = add(b, `</span><i id="ty-`)
 		b = AppendText(b, typ)
 		b = add(b, `">`)
-		if rates != nil {
-			rates[typ] = rateOf(stat, now)
-			b = add(b, rates[typ])
-		}
+		b = add(b, is.rate)
 		b = add(b, `</i>`)
-		if l.live {
+		if live {
 			b = add(b, `</button>`)
 		} else {
 			b = add(b, `</a>`)

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -42,8 +41,9 @@ type liveEvents struct {
 	retake bool         // rows are to be what is on the tape, though it is paused
 	turned []uint64     // rows that were opened or closed
 
-	list                                                                  typeList
-	rate, wrongs, status, fresh, freshClass, pauseButton, empty, commands slot
+	list                                  typeList
+	rate, wrongs, status, empty, commands slot
+	follower                              follower
 }
 
 // liveAsk is what a reader asks for; it is in the page's address.
@@ -51,7 +51,7 @@ type liveAsk struct{ types, servers, find string }
 
 func newLiveEvents() *liveEvents {
 	v := &liveEvents{}
-	v.list.live, v.list.entry = true, v.appendType
+	v.list.chosen = v.chosen
 	return v
 }
 
@@ -82,15 +82,9 @@ func (v *liveEvents) draw(p *pen, m *model.Model, now time.Time) {
 	p.raw(`</div></div>`)
 }
 
-// appendType appends a type of the list, which asks for that type.
-func (v *liveEvents) appendType(b []byte, typ, action string) []byte {
-	b = add(b, `<button type="button" data-do="type" data-of="`)
-	b = AppendText(b, typ)
-	b = add(b, `" aria-pressed="`)
-	b = strconv.AppendBool(b, v.asked.types != "" && v.wrong == "" && v.look.Filter.MatchType(typ))
-	b = add(b, `"><span>`)
-	b = AppendText(b, action)
-	return add(b, `</span>`)
+// chosen reports whether it is asked for events of that type, and not of all.
+func (v *liveEvents) chosen(typ string) bool {
+	return v.asked.types != "" && v.wrong == "" && v.look.Filter.MatchType(typ)
 }
 
 // watch has taped what is asked for. What is no pattern leaves it as it was.
@@ -138,17 +132,7 @@ func (v *liveEvents) drawPanel(p *pen, m *model.Model, there time.Time) {
 		p.b = AppendClock(p.b, v.paused)
 	}
 	p.shut(&v.status, "span")
-	p.open(&v.pauseButton, "span", "", "", "live-pause")
-	p.put(`<button class="btn" type="button" data-do="pause">`)
-	if v.paused.IsZero() {
-		p.b = appendLineIcon(p.b, iconPause)
-		p.put(`Pause`)
-	} else {
-		p.b = appendLineIcon(p.b, iconPlay)
-		p.put(`Follow`)
-	}
-	p.put(`</button>`)
-	p.shut(&v.pauseButton, "span")
+	v.follower.drawPause(p, !v.paused.IsZero())
 	p.raw(`</div><div class="wrap"><div class="rows" id="log" tabindex="0" role="region" aria-label="Events, newest last" data-follow="log">`)
 	v.drawRows(p, m, there)
 	p.open(&v.empty, "p", "note", "", "live-empty")
@@ -157,7 +141,11 @@ func (v *liveEvents) drawPanel(p *pen, m *model.Model, there time.Time) {
 	}
 	p.shut(&v.empty, "p")
 	p.raw(`</div>`)
-	v.drawFresh(p, m)
+	waiting := int64(0)
+	if !v.paused.IsZero() {
+		waiting = int64(m.Tape.Passed - v.passed)
+	}
+	v.follower.drawFresh(p, waiting, " new event ↓", " new events ↓")
 	p.raw(`</div></section>`)
 }
 
@@ -219,26 +207,6 @@ func (v *liveEvents) drawRows(p *pen, m *model.Model, there time.Time) {
 	if !v.picked.IsZero() && !v.arrived && !v.lost && !p.making() {
 		v.fetch(p, m)
 	}
-}
-
-func (v *liveEvents) drawFresh(p *pen, m *model.Model) {
-	p.raw(`<button type="button" data-do="pause" id="live-fresh"`)
-	waiting := int64(0)
-	if !v.paused.IsZero() {
-		waiting = int64(m.Tape.Passed - v.passed)
-	}
-	p.attr(&v.freshClass, "live-fresh", "", "class")
-	p.put("btn main fresh")
-	if waiting == 0 {
-		p.put(" off")
-	}
-	p.shutAttr(&v.freshClass, "class")
-	p.raw(`>`)
-	p.open(&v.fresh, "span", "", "", "live-fresh-n")
-	p.b = AppendCount(p.b, waiting)
-	p.put(plural(waiting, " new event ↓", " new events ↓"))
-	p.shut(&v.fresh, "span")
-	p.raw(`</button>`)
 }
 
 // fetch takes the reader to the event that the address names, and has it read from the record where it is not on the tape.

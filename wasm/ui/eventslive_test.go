@@ -64,7 +64,7 @@ func TestLiveEvents(t *testing.T) {
 		r.paint()
 	}
 	expect("paused", "server:online web<1>, logs:app a, metrics:cpu a, stream:heartbeat ")
-	if got := r.text("live-fresh"); got != "3 new events ↓" {
+	if got := r.text("log-fresh"); got != "3 new events ↓" {
 		t.Errorf("the button says %q", got)
 	}
 	r.ask("open", id)
@@ -73,7 +73,7 @@ func TestLiveEvents(t *testing.T) {
 	}
 	r.ask("pause", "")
 	expect("following again", "server:online web<1>, logs:app a, metrics:cpu a, stream:heartbeat , logs:app a, logs:app a, logs:app a")
-	if class := r.d.root.find("live-fresh").attrs["class"]; !strings.Contains(class, "off") {
+	if class := r.d.root.find("log-fresh").attrs["class"]; !strings.Contains(class, "off") {
 		t.Error("the button stays")
 	}
 
@@ -210,6 +210,14 @@ func TestTypesStayOnThePage(t *testing.T) {
 		}
 		if r.d.root.find("ty-metrics:cpu").up != entry || !strings.HasSuffix(entry.words(), "cpu1.0") {
 			t.Errorf("%s: the entry was drawn anew, or says %q", path, entry.words())
+		}
+		if path == livePath {
+			for _, want := range []string{"true", "false"} {
+				r.ask("type", "metrics:cpu")
+				if r.d.root.find("ty-metrics:cpu").up != entry || entry.attrs["aria-pressed"] != want {
+					t.Errorf("chosen, the entry was drawn anew, or is pressed: %s, want %s", entry.attrs["aria-pressed"], want)
+				}
+			}
 		}
 		r.come("new:thing", "a", nil)
 		r.paint()

@@ -228,9 +228,12 @@ func (f *fleet) drawRate(p *pen, m *model.Model, now time.Time) {
 	}
 	p.shut(&f.rate, "b")
 	p.raw(`<span class="lab">events a second</span>`)
-	if !p.making() && second>>1 != f.second>>1 {
-		copy(f.history[:], f.history[1:])
-		f.history[len(f.history)-1] = perSecond
+	if passed := second>>1 - f.second>>1; !p.making() && passed != 0 { // of seconds in which nothing was painted nothing is known
+		n := len(f.history)
+		last := n - int(min(max(passed, 1), int64(n)))
+		copy(f.history[:last], f.history[n-last:])
+		clear(f.history[last:])
+		f.history[n-1] = perSecond
 	}
 	if !p.making() {
 		f.second = second
@@ -390,16 +393,4 @@ func appendTemplate(b []byte, name string, selected bool) []byte {
 	b = append(b, '>')
 	b = AppendText(b, name)
 	return add(b, `</option>`)
-}
-
-func (f *fleet) appendNoMatch(b []byte, all int) []byte {
-	b = add(b, `<p>No server matches`)
-	if f.view.find != "" {
-		b = add(b, ` "`)
-		b = AppendText(b, f.view.find)
-		b = append(b, '"')
-	}
-	b = add(b, ". ")
-	b = AppendCount(b, int64(all))
-	return add(b, ` hidden. <button class="link" type="button" data-do="clear">Clear</button></p>`)
 }

@@ -311,6 +311,13 @@ func TestManyServersComeBitByBit(t *testing.T) {
 			if !strings.HasPrefix(s.names(), "web-0 web-1 web-2 ") || !strings.HasSuffix(s.names(), " web-498 web-499") {
 				t.Errorf("out of order: %s", s.names())
 			}
+			// What has come into sight since has its sparklines too.
+			s.fleet().skip("+s90 ")
+			s.paint()
+			if n := s.d.root.find("s90-cpu-sp"); n == nil || len(n.kids) == 0 {
+				t.Error("no sparkline of a server that came into sight")
+			}
+			s.fleet().skip("-s90 ")
 			show := func() string { return s.says("s40-cpu") + ", " + s.says("s3-cpu") }
 			at := s.now
 			s.publish(at, s.event("metrics:cpu", "web-39", at, map[string]any{"usage": 11}), s.event("metrics:cpu", "web-2", at, map[string]any{"usage": 33}))
@@ -508,4 +515,37 @@ func TestKeysAreListed(t *testing.T) {
 		}
 	}
 	wellFormed(t, keysHelp)
+}
+
+// A bar stands where its second was, also when the page could not be seen for some of them.
+func TestRatesStandInTheirSeconds(t *testing.T) {
+	s := spectating(t, harbour(t), "")
+	second := func(after time.Duration) {
+		s.now = s.now.Add(after)
+		for range 10 {
+			s.publish(s.now, s.event("metrics:cpu", "web", s.now, map[string]any{"usage": 1}))
+		}
+		s.page.Paint(s.m, s.now)
+	}
+	bars := func() string {
+		var b strings.Builder
+		for _, v := range s.fleet().history[50:] {
+			b.WriteByte(".|"[b2i(v > 0)])
+		}
+		return b.String()
+	}
+	for range 4 {
+		second(time.Second)
+	}
+	before := bars()
+	second(3 * time.Second)
+	if got, want := bars(), before[3:]+"..|"; !strings.HasSuffix(before, "|||") || got != want {
+		t.Errorf("three seconds later the bars are %s, want %s", got, want)
+	}
+	second(time.Hour)
+	if got := bars(); strings.TrimLeft(got, ".") != "|" && strings.TrimLeft(got, ".") != "" {
+		t.Errorf("an hour later the bars are %s", got)
+	}
+	second(-time.Minute)
+	second(time.Second)
 }

@@ -212,3 +212,15 @@ func (f *fleet) do(what, of string, _ time.Time) bool {
 
 // held reports whether the reader is among the servers, with the pointer or the focus: they do not jump.
 func (f *fleet) held() bool { return (f.pointed || f.focused) && !f.settle }
+
+func (f *fleet) appendNoMatch(b []byte, all int) []byte {
+	b = add(b, `<p>No server matches`)
+	if f.view.find != "" {
+		b = add(b, ` "`)
+		b = AppendText(b, f.view.find)
+		b = append(b, '"')
+	}
+	b = add(b, ". ")
+	b = AppendCount(b, int64(all))
+	return add(b, ` hidden. <button class="link" type="button" data-do="clear">Clear</button></p>`)
+}

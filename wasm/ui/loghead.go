@@ -52,15 +52,19 @@ func (v *logPanel) drawSearch(p *pen) {
 	p.b = strconv.AppendBool(p.b, v.asked.regexp)
 	p.shutAttr(&v.regexp, "aria-pressed")
 	p.raw(`>.*</button></label>`)
-	p.open(&v.onlyShown, "span", "", "", "log-onlys")
-	if v.asked.find != "" {
-		p.put(`<button type="button" class="chip" id="log-only" data-do="only" aria-pressed="`)
-		p.b = strconv.AppendBool(p.b, v.asked.only)
-		p.put(`">`)
-		p.b = appendLineIcon(p.b, iconTick)
-		p.put(`Only found</button>`)
+	p.raw(`<button type="button" data-do="only" id="log-only"`)
+	p.attr(&v.onlyShown, "log-only", "", "class")
+	p.put("chip")
+	if v.asked.find == "" {
+		p.put(" off")
 	}
-	p.shut(&v.onlyShown, "span")
+	p.shutAttr(&v.onlyShown, "class")
+	p.attr(&v.only, "log-only", "", "aria-pressed")
+	p.b = strconv.AppendBool(p.b, v.asked.only)
+	p.shutAttr(&v.only, "aria-pressed")
+	p.raw(`>`)
+	p.raw(string(appendLineIcon(nil, iconTick)))
+	p.raw(`Only found</button>`)
 }
 
 func (v *logPanel) drawChips(p *pen) {
@@ -107,19 +111,37 @@ func (v *logPanel) appendStatus(b []byte) []byte {
 	return b
 }
 
-func (v *logPanel) drawFresh(p *pen) {
+// follower is what a reader stops and follows a log with. Its buttons stay while their words change, as the focus is on one.
+type follower struct{ pause, class, fresh slot }
+
+// drawPause draws the button that has the log stand still, or follow what comes.
+func (v *follower) drawPause(p *pen, paused bool) {
+	p.raw(`<button class="btn" type="button" data-do="pause">`)
+	p.open(&v.pause, "span", "", "", "log-pause")
+	if paused {
+		p.b = appendLineIcon(p.b, iconPlay)
+		p.put(`Follow`)
+	} else {
+		p.b = appendLineIcon(p.b, iconPause)
+		p.put(`Pause`)
+	}
+	p.shut(&v.pause, "span")
+	p.raw(`</button>`)
+}
+
+// drawFresh draws how many have come since it stands still, as the way to them.
+func (v *follower) drawFresh(p *pen, waiting int64, one, many string) {
 	p.raw(`<button type="button" data-do="pause" id="log-fresh"`)
-	waiting := int64(v.view.Fresh())
-	p.attr(&v.freshClass, "log-fresh", "", "class")
+	p.attr(&v.class, "log-fresh", "", "class")
 	p.put("btn main fresh")
-	if v.paused.IsZero() || waiting == 0 {
+	if waiting == 0 {
 		p.put(" off")
 	}
-	p.shutAttr(&v.freshClass, "class")
+	p.shutAttr(&v.class, "class")
 	p.raw(`>`)
 	p.open(&v.fresh, "span", "", "", "log-fresh-n")
 	p.b = AppendCount(p.b, waiting)
-	p.put(plural(waiting, " new line ↓", " new lines ↓"))
+	p.put(plural(waiting, one, many))
 	p.shut(&v.fresh, "span")
 	p.raw(`</button>`)
 }

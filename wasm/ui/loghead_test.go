@@ -266,3 +266,39 @@ func TestOddLines(t *testing.T) {
 		})
 	}
 }
+
+// A button that is pressed says so and stays: the focus is on it.
+func TestPressedButtonsStay(t *testing.T) {
+	for _, path := range []string{logPath, livePath} {
+		r := reading(t, harbour(t), path)
+		r.paint()
+		pause := r.d.root.find("log-pause").up
+		for _, want := range []string{"Follow", "Pause"} {
+			r.ask("pause", "")
+			if got := r.d.root.find("log-pause"); got.up != pause || got.words() != want {
+				t.Errorf("%s: it says %q, want %q, or was drawn anew", path, got.words(), want)
+			}
+		}
+	}
+	r := reading(t, harbour(t), logPath)
+	only := r.d.root.find("log-only")
+	if only.attrs["class"] != "chip off" {
+		t.Errorf("nothing is searched for, and its class is %q", only.attrs["class"])
+	}
+	r.ask("log-find", "a")
+	r.ask("only", "")
+	if now := r.d.root.find("log-only"); now != only || now.attrs["class"] != "chip" || now.attrs["aria-pressed"] != "true" {
+		t.Errorf("pressed it is %v", now.attrs)
+	}
+}
+
+// Where a server comes in the place of another there are as many to choose from, and others.
+func TestServersToChooseFrom(t *testing.T) {
+	w := manyServers(t, model.MaxServers)
+	var v logPanel
+	v.named(w.m)
+	w.publish(noon.Add(time.Hour), w.event("server:online", "new", noon.Add(time.Hour), nil))
+	if ids := v.named(w.m); len(ids) != model.MaxServers || !slices.Contains(ids, "new") || !slices.IsSorted(ids) {
+		t.Errorf("%d servers, with the new one: %v", len(ids), slices.Contains(ids, "new"))
+	}
+}

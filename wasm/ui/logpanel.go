@@ -67,12 +67,14 @@ type logPanel struct {
 	loudest string // the server that says most, and how much
 	most    float64
 	ids     []string // of the servers there are to choose from
+	shape   uint64   // of the Model then
 
-	above, below, top, list, status, fresh, freshClass, foundN, pauseButton slot
-	chips                                                                   [model.NumLevels]struct{ pressed, text slot }
-	onlyShown, regexp, narrowed, kinds, servers, perSecond                  slot
-	rates                                                                   [model.RateKinds]struct{ class, n slot }
-	loud                                                                    struct{ class, of, name, n slot }
+	above, below, top, list, status, foundN                      slot
+	chips                                                        [model.NumLevels]struct{ pressed, text slot }
+	onlyShown, only, regexp, narrowed, kinds, servers, perSecond slot
+	rates                                                        [model.RateKinds]struct{ class, n slot }
+	loud                                                         struct{ class, of, name, n slot }
+	follower                                                     follower
 }
 
 // logAsk is what a reader asks of a log; it is in the page's address.
@@ -101,6 +103,7 @@ type goal struct {
 	time   time.Time // the first line of that time or later
 	bottom bool      // the line is to be at the bottom edge, and not in the middle
 	wished bool      // it was asked of the record
+	rev    uint64    // of the Log, when it was: what was over before is no answer
 }
 
 // logOrder is the order of the level chips.
@@ -125,22 +128,16 @@ func (v *logPanel) draw(p *pen, m *model.Model, now time.Time) {
 	p.open(&v.status, "span", "", "", "log-status")
 	p.b = v.appendStatus(p.b)
 	p.shut(&v.status, "span")
-	p.open(&v.pauseButton, "span", "", "", "log-pause")
-	p.put(`<button class="btn" type="button" data-do="pause">`)
-	if v.paused.IsZero() {
-		p.b = appendLineIcon(p.b, iconPause)
-		p.put(`Pause`)
-	} else {
-		p.b = appendLineIcon(p.b, iconPlay)
-		p.put(`Follow`)
-	}
-	p.put(`</button>`)
-	p.shut(&v.pauseButton, "span")
+	v.follower.drawPause(p, !v.paused.IsZero())
 	v.drawMenu(p, m)
 	p.raw(`</div><div class="wrap"><div class="rows" id="log" tabindex="0" role="region" aria-label="Log lines, newest last" data-follow="log">`)
 	v.drawRows(p, l, there) // the log is laid out from its end: what stands below comes first
 	p.raw(`</div>`)
-	v.drawFresh(p)
+	waiting := int64(0)
+	if !v.paused.IsZero() {
+		waiting = int64(v.view.Fresh())
+	}
+	v.follower.drawFresh(p, waiting, " new line ↓", " new lines ↓")
 	p.raw(`</div></section>`)
 }
 
@@ -324,7 +321,7 @@ func (v *logPanel) find(p *pen, l *model.Log) bool {
 	g := &v.goal
 	wish := model.Wish{Server: v.from(), Place: g.place, At: g.time}
 	past := l.Past(v.from())
-	asked := g.wished && past.Done == wish
+	asked := g.wished && past.Done == wish && past.DoneRev > g.rev
 	if !g.place.IsZero() {
 		at, ok := l.Find(g.place)
 		if ok {
@@ -334,6 +331,9 @@ func (v *logPanel) find(p *pen, l *model.Log) bool {
 		}
 		if asked {
 			v.lost, v.goal = "That line is not in the record any more", goal{}
+			if past.Failed {
+				v.lost = "That line could not be read from the record"
+			}
 			return false
 		}
 	} else if g.spot = model.SpotAt(g.time.UnixMilli()); asked || past.Begin || past.Trimmed || v.view.Back(l, g.spot) < v.view.Rows() {
@@ -341,7 +341,7 @@ func (v *logPanel) find(p *pen, l *model.Log) bool {
 	}
 	g.spot = model.Spot{}
 	if !g.wished {
-		g.wished = true
+		g.wished, g.rev = true, l.Rev
 		p.wishes = append(p.wishes, wish)
 	}
 	return false

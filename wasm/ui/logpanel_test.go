@@ -317,13 +317,18 @@ func TestLogInTheAddress(t *testing.T) {
 	if len(r.asks) != 1 || r.asks[0] != want || r.text("log-status") == "" || strings.Contains(r.text("log-status"), "not in the record") {
 		t.Errorf("asked %+v, said %q", r.asks, r.text("log-status"))
 	}
-	r.m.Reading("a")
-	r.paint()
-	r.m.ReadDone(want, false)
-	r.paint()
-	r.paint()
-	if got := r.text("log-status"); got != "That line is not in the record any more" {
-		t.Errorf("said %q", got)
+	for failed, words := range map[bool]string{false: "That line is not in the record any more", true: "That line could not be read from the record"} {
+		r.page.log().visit(url.Values{}, r.now)
+		r.page.log().visit(url.Values{"line": {gone.String()}}, r.now)
+		r.paint()
+		r.m.Reading("a")
+		r.paint()
+		r.m.ReadDone(want, failed)
+		r.paint()
+		r.paint()
+		if got := r.text("log-status"); got != words {
+			t.Errorf("said %q, want %q", got, words)
+		}
 	}
 }
 

@@ -145,11 +145,11 @@ func (v *logPanel) drawMenu(p *pen, m *model.Model) {
 	p.raw(`<button class="btn" type="button" data-do="download">Download the lines shown (NDJSON)</button></div></details>`)
 }
 
-// named returns the ids of the servers in their order. They are sorted only when some come or go.
+// named returns the ids of the servers in their order. They are sorted only when some may have come or gone.
 func (v *logPanel) named(m *model.Model) []string {
-	if servers := m.Servers(); len(servers) != len(v.ids) {
-		v.ids = v.ids[:0]
-		for _, s := range servers {
+	if len(v.ids) == 0 || m.Shape != v.shape {
+		v.shape, v.ids = m.Shape, v.ids[:0]
+		for _, s := range m.Servers() {
 			v.ids = append(v.ids, s.ID)
 		}
 		slices.Sort(v.ids)

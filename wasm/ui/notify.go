@@ -63,6 +63,7 @@ type Watch struct {
 
 	granted bool   // the browser's permission is there
 	text    string // the choice as it was remembered
+	alone   bool   // the browser remembers nothing: the choice is this page's
 	all     bool
 	differ  []string // those of which the choice is another than that of all
 	why     string   // what is to be said of the newest choice
@@ -174,7 +175,7 @@ func (w *Watch) notify(turns []model.Turn, now time.Time) {
 func (w *Watch) load() {
 	w.granted = w.alerts.Permission() == browser.PermissionGranted
 	text := w.alerts.Remembered(chosenKey)
-	if text == w.text {
+	if text == w.text || w.alone {
 		return
 	}
 	w.text = text
@@ -196,6 +197,7 @@ func (w *Watch) save() {
 		w.text += "\n" + id
 	}
 	w.alerts.Remember(chosenKey, w.text)
+	w.alone = w.alerts.Remembered(chosenKey) != w.text
 }
 
 func (w *Watch) wants(server string) bool { return w.all != slices.Contains(w.differ, server) }
@@ -268,7 +270,8 @@ func (w *Watch) Choose(server string, changed func()) {
 		w.say(server, whyNone)
 		changed()
 	case browser.PermissionDefault:
-		// The answer comes from outside of Go, and may come while somebody holds a lock.
+		// The answer comes from outside of Go, where nothing may wait, and may come while somebody holds a lock. The goroutine ends by
+		// itself: it waits for that lock, the Program's, and for nothing else.
 		w.alerts.Ask(func(permission string) { go answered(permission) })
 	default:
 		answered(permission)

@@ -335,3 +335,20 @@ func TestZeroWatch(t *testing.T) {
 		}
 	}
 }
+
+// forgetful is a browser that remembers nothing.
+type forgetful struct{ *alerted }
+
+func (forgetful) Remember(string, string) {}
+
+// A choice that can't be remembered holds while the page is open.
+func TestChoiceOfAPage(t *testing.T) {
+	watch := NewWatch(forgetful{newAlerted(browser.PermissionGranted)})
+	for _, want := range []bool{true, false, true} {
+		watch.Choose("a", func() {})
+		watch.Name("b")
+		if watch.Wants("a") != want || watch.Awake() != want {
+			t.Errorf("wants %v, awake %v; want %v", watch.Wants("a"), watch.Awake(), want)
+		}
+	}
+}

@@ -472,4 +472,13 @@ func TestTableIsNewestFirst(t *testing.T) {
 			}
 		}
 	}
+
+	// Back to another reach, the table is of that one at once.
+	page, d := visited(t, r, "/servers/github-mcp?show=table&range=day")
+	painted(t, r, page, d)
+	page.screen.(*server).visit(url.Values{"show": {"table"}}, r.now)
+	page.Paint(r.m, r.now)
+	if first := d.root.find("ch-rows").kids[0].kids[0].kids[1].kids[0].kids[0].words(); first != "12:41:00" {
+		t.Errorf("back at five minutes, the first row is of %s", first)
+	}
 }

@@ -325,23 +325,17 @@ func appendOthers(b []byte, s *model.Server, there time.Time) []byte {
 	}
 	b = add(b, `<section class="panel log" aria-label="Other events"><div class="ph"><h2>Other events</h2><small>the newest of each type, as they came</small></div><div class="others">`)
 	for _, e := range s.Events {
-		b = appendOther(b, e, there, false)
+		b = appendOther(b, e, there)
 	}
 	return add(b, `</div></section>`)
 }
 
-func appendOther(b []byte, e *model.Event, there time.Time, named bool) []byte {
+func appendOther(b []byte, e *model.Event, there time.Time) []byte {
 	b = add(b, `<div class="o"><time>`)
 	b = AppendWhen(b, e.Time, there)
 	b = add(b, `</time><b>`)
 	b = AppendText(b, e.Type)
-	b = add(b, `</b>`)
-	if named {
-		b = add(b, `<i>`)
-		b = AppendText(b, e.Server)
-		b = add(b, `</i>`)
-	}
-	b = add(b, `<span>`)
+	b = add(b, `</b><span>`)
 	b = AppendText(b, clipBytes(e.Data, 600))
 	return add(b, `</span></div>`)
 }

@@ -87,7 +87,9 @@ func (s *Page) OnPreRender(ctx app.Context) {
 	s.origin = originOf(here)
 	s.query = here.Query()
 	s.enter(here.Path)
-	ctx.Page().SetTitle(s.title())
+	// go-app has both in attributes of the head too, where a quotation mark that an address brings would end them.
+	ctx.Page().SetTitle(strings.ReplaceAll(s.title(), `"`, "″"))
+	ctx.Page().ReplaceURL(&url.URL{Scheme: here.Scheme, Host: here.Host, Path: here.EscapedPath(), RawQuery: here.RawQuery})
 }
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
