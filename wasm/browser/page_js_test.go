@@ -106,7 +106,8 @@ func TestDOM(t *testing.T) {
 			set textContent(v) { page.said.push(this.id + " textContent " + v) }
 			setAttribute(k, v) { page.said.push([this.id, k, v].join(" ")) }
 			insertAdjacentHTML(w, v) { page.said.push([this.id, w, v].join(" ")) }
-			after(x) { page.said.push(this.id + " after " + x.id) }
+			get nextSibling() { return {id: "what follows " + this.id} }
+			get parentNode() { return {insertBefore: (x, before) => page.said.push(x.id + " before " + before.id)} }
 			remove() { page.said.push(this.id + " remove"); this.isConnected = false; delete page.els[this.id] }
 		}
 		page.put = id => { if (page.els[id]) page.els[id].isConnected = false; page.els[id] = new El(id) };
@@ -132,7 +133,7 @@ func TestDOM(t *testing.T) {
 	if top := page.Get("els").Get("b").Get("scrollTop").Int(); top != -40 {
 		t.Errorf("scrolled to %d", top)
 	}
-	want := []string{"a textContent plain", "a innerHTML <b>bold</b>", "b title 1 < 2", "b beforeend <i></i>", "b after a", "a textContent new", "a remove"}
+	want := []string{"a textContent plain", "a innerHTML <b>bold</b>", "b title 1 < 2", "b beforeend <i></i>", "a before what follows b", "a textContent new", "a remove"}
 	said := page.Get("said")
 	for i := range max(len(want), said.Length()) {
 		got := said.Index(i)
