@@ -11,7 +11,7 @@
 //
 // Whatever is lost on the way, a lease that no open stream renews is gone within that time. Each call says until when it is wanted, by Redis's clock, so that what was
 // given up is not done later by a Redis that stood still; what can't be given back is tried again until it has run out; and what was cut off and may
-// be done yet is waited for, and given back once more.
+// be done yet is waited for, and given back once more. A replica that takes over with a clock behind makes nothing last longer.
 //
 // While Redis is away nobody can be asked, and at most what a user may have in all is what he may have on each instance: package limit
 // falls back to its own count. Streams are then neither refused nor ended for want of a Redis. When it is back the next renewal takes a lease for every

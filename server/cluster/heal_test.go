@@ -185,6 +185,37 @@ func TestClockThatIsSet(t *testing.T) {
 	}
 }
 
+// Nor does one that was ahead, as that of a Redis before this one may have been, make a dead instance's leases last until it would have come.
+func TestLeasesOfAClockThatWasAhead(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		do   func(*Leases) error
+	}{
+		{"Renew", func(s *Leases) error { return s.Renew(t.Context(), []limit.Lease{{User: "ada", ID: "mine"}}, long) }},
+		{"Acquire", func(s *Leases) error {
+			ok, err := s.Acquire(t.Context(), limit.Lease{User: "ada", ID: "mine"}, 1, long)
+			if ok {
+				t.Error("the place of a lease that may be alive was given to another")
+			}
+			return err
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server := redistest.Start(t)
+			s := NewLeases(client(t, server), prefix, nil)
+			acquire(t, s, limit.Lease{User: "ada", ID: "dead"}, long) // so that the key lasts, as where others are renewed
+			server.Do("ZADD", s.key("ada"), fmt.Sprint(time.Now().Add(24*time.Hour).UnixMilli()), "dead")
+			if err := row.do(s); err != nil {
+				t.Fatal(err)
+			}
+			var till int64
+			if _, err := fmt.Sscan(server.Do("ZSCORE", s.key("ada"), "dead"), &till); err != nil || time.UnixMilli(till).After(time.Now().Add(long)) {
+				t.Errorf("it lasts until %v, %v; want %v at most", time.UnixMilli(till), err, long)
+			}
+		})
+	}
+}
+
 // Whatever is lost, in whatever order: every key runs out, while there are leases and when there are none any more; and when nobody holds one all are gone within their time.
 func TestLeasesRunOutWhateverIsLost(t *testing.T) {
 	const ttl = 900 * time.Millisecond

@@ -9,6 +9,8 @@ for i = 1, #KEYS do
   if not swept[KEYS[i]] then
     swept[KEYS[i]] = true
     redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', at)
+    -- As acquire.lua: nothing lasts longer than a lease does.
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[i], '(' .. till, '+inf')) do redis.call('ZADD', KEYS[i], till, id) end
   end
   redis.call('ZADD', KEYS[i], till, ARGV[i + 2])
   redis.call('PEXPIRE', KEYS[i], ARGV[1])

@@ -9,6 +9,9 @@ import (
 
 // fold folds events in, one after the other. With an error the place says how far it came.
 func (r *Recorder) fold(ctx context.Context, events []event.Event) error {
+	if err := r.room(ctx); err != nil {
+		return err
+	}
 	for i := range events {
 		e := &events[i]
 		if e.Class() == event.Sample {
@@ -18,22 +21,40 @@ func (r *Recorder) fold(ctx context.Context, events []event.Event) error {
 		}
 		r.place = e.ID
 	}
-	if r.since >= writeAfter || r.blocks > maxBlocks {
-		if err := r.write(ctx); err != nil && r.blocks > maxBlocks {
-			return err
-		}
+	if r.since >= writeAfter {
+		_ = r.write(ctx) // what can't be written is tried again
 	}
 	return nil
+}
+
+// room writes and lets go of blocks where there are too many in memory, and returns an error where that does not help.
+func (r *Recorder) room(ctx context.Context) error {
+	if r.blocks <= r.most {
+		return nil
+	}
+	err := r.write(ctx)
+	r.letGo()
+	r.letGo() // what was touched too
+	if r.blocks <= r.most {
+		return nil
+	}
+	return err
 }
 
 func (r *Recorder) foldOne(ctx context.Context, e *event.Event) error {
 	v, any := measured(e)
 	now, ms := r.now(), e.Time.UnixMilli()
-	if !any || ms < 0 || ms > now.Add(Late).UnixMilli() {
+	ahead := now.Add(Late).UnixMilli()
+	if !any || ms < 0 || ms > ahead {
 		return nil
 	}
 	k := id{e.Server, e.Type}
 	s := r.series[k]
+	if s != nil && s.newest > ahead { // our clock was ahead when it was folded in: it would keep all others out until then
+		r.mu.Lock()
+		s.newest = ms
+		r.mu.Unlock()
+	}
 	if s != nil && ms < s.newest-Late.Milliseconds() || ms < now.Add(-r.keep[len(r.keep)-1]).UnixMilli() {
 		return nil
 	}

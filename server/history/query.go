@@ -63,7 +63,9 @@ func (r *Recorder) Query(ctx context.Context, q Query) (*Answer, error) {
 		r.mu.RUnlock()
 		return nil, ErrUnknown
 	}
-	a.Complete = min(floor(max(s.newest-Late.Milliseconds(), 0), a.Step), a.To)
+	if s.newest <= now.Add(Late).UnixMilli() { // else our clock was ahead, and what comes next is older
+		a.Complete = min(floor(max(s.newest-Late.Milliseconds(), 0), a.Step), a.To)
+	}
 	to = min(to, s.newest+l.bucket)
 	for start := from; start < to; start += l.span() {
 		where := at{n, start}

@@ -41,7 +41,7 @@ const (
 const (
 	MaxTypes  = 100    // metrics of one server that are not in the catalogue
 	MaxSeries = 10_000 // metrics of all servers together
-	// maxBlocks in memory: the shelf fails for minutes, or samples jump about in time. Then nothing is folded until they are written.
+	// maxBlocks in memory, and those of one batch: the shelf fails for minutes, or samples jump about in time. Then nothing is folded until they are written and let go.
 	maxBlocks = 6 * MaxSeries
 	// partBytes is how much is put on the shelf at a time, as publishers wait meanwhile.
 	partBytes = 1 << 20
@@ -74,6 +74,7 @@ type Recorder struct {
 	logger *slog.Logger
 	only   event.Filter // metrics
 	part   int          // bytes put on the shelf at a time
+	most   int          // blocks in memory
 	ready  chan struct{}
 
 	mu     sync.RWMutex // guards series, and all in it, for those who query
@@ -127,7 +128,7 @@ func drawer(level int, start int64) string {
 // New returns a Recorder.
 func New(log Record, o Options) *Recorder {
 	r := &Recorder{
-		log: log, now: o.Now, logger: o.Logger, part: partBytes, ready: make(chan struct{}),
+		log: log, now: o.Now, logger: o.Logger, part: partBytes, most: maxBlocks, ready: make(chan struct{}),
 		keep:   [len(levels)]time.Duration{fine, cmp.Or(o.Age, DefaultAge)},
 		series: make(map[id]*series), types: make(map[string]int), gone: make(map[id]bool),
 	}
@@ -201,14 +202,16 @@ func (r *Recorder) follow(ctx context.Context) error {
 		if errors.Is(err, journal.ErrClosed) {
 			return err
 		}
-		if gone, ok := errors.AsType[*journal.GoneError](err); ok && gone.Reason != journal.GoneTrimmed {
+		switch gone, ok := errors.AsType[*journal.GoneError](err); {
+		case !ok:
+			r.working.Lock()
+			r.failed(err)
+			r.working.Unlock()
+		case gone.Reason != journal.GoneTrimmed: // else begin reads on behind it, and says so
 			r.logger.Warn("The record has lost what its history was made of, or begun anew. History goes on from what is kept of it.", "err", err)
 			r.forget()
 			continue
 		}
-		r.working.Lock()
-		r.failed(err)
-		r.working.Unlock()
 		pause := time.NewTimer(again)
 		select {
 		case <-pause.C:
@@ -238,7 +241,7 @@ func (r *Recorder) begin(ctx context.Context) error {
 	return nil
 }
 
-// load reads the heads and the mark.
+// load reads the heads and the mark, in place of all that is in memory.
 func (r *Recorder) load(ctx context.Context) error {
 	mark, err := r.log.Mark(ctx) // before the heads: what they say of events after it does no harm
 	if err != nil {
@@ -250,6 +253,10 @@ func (r *Recorder) load(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	clear(r.series)
+	clear(r.types)
+	clear(r.gone)
+	r.blocks, r.since = 0, 0
 	for name, raw := range all {
 		h, err := decodeHead(raw, journal.BlockKey{Drawer: heads, Name: name})
 		server, typ, ok := strings.Cut(name, "\x00")
@@ -267,24 +274,22 @@ func (r *Recorder) load(ctx context.Context) error {
 	return nil
 }
 
-// forget drops all that is in memory, to begin with what is on the shelf.
+// forget has begin drop all that is in memory, for what is on the shelf. Until that can be read, queries are answered from what there was.
 func (r *Recorder) forget() {
 	r.working.Lock()
 	defer r.working.Unlock()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.series)
-	clear(r.types)
-	clear(r.gone)
-	r.loaded, r.blocks, r.since, r.place, r.mark = false, 0, 0, event.ID{}, event.ID{}
+	r.loaded = false
 }
 
 // catchUp folds in what was recorded after the place, reading samples only.
 func (r *Recorder) catchUp(ctx context.Context) error {
-	for {
+	for first := true; ; first = false {
 		page, err := r.log.Read(ctx, journal.Query{After: r.place, Filter: r.only, Limit: journal.MaxLimit, AcrossTrimmed: true})
 		if err != nil {
 			return err
+		}
+		if gap := page.Trimmed; first && !r.place.IsZero() && !gap.IsZero() {
+			r.logger.Warn("Retention took samples before they came to the history: it lacks them.", "after", gap.From, "to", gap.To)
 		}
 		if err := r.fold(ctx, page.Events); err != nil {
 			return err
@@ -298,12 +303,12 @@ func (r *Recorder) catchUp(ctx context.Context) error {
 	}
 }
 
-// failed says once that something fails.
+// failed says once that something fails. That the record is away its engine says itself.
 func (r *Recorder) failed(err error) {
-	if !r.failing && !errors.Is(err, journal.ErrUnavailable) { // the engine says that itself
+	if !r.failing && !errors.Is(err, journal.ErrUnavailable) {
+		r.failing = true
 		r.logger.Error("The history of samples could not be read or written, it will be tried again.", "err", err)
 	}
-	r.failing = true
 }
 
 func (r *Recorder) sayDamaged(what string, err error) {

@@ -41,6 +41,7 @@ func (r *Recorder) writeUnlessOthers(ctx context.Context) error {
 		}
 		if mark != before && before.Epoch == mark.Epoch {
 			r.written(mark)
+			r.failing = false
 		} else if err := r.write(ctx); err != nil {
 			return err
 		}
@@ -118,18 +119,18 @@ func (r *Recorder) write(ctx context.Context) error {
 	return nil
 }
 
-// written takes note that all up to the mark is on the shelf.
+// written takes note that all up to the mark is on the shelf, and nothing after it: a Redis that was put back has less than was written.
 func (r *Recorder) written(mark event.ID) {
 	r.mark = mark
-	clean := func(last event.ID) bool { return last.Epoch == mark.Epoch && last.Seq <= mark.Seq }
-	for _, s := range r.series { // nobody else looks at what is dirty
-		if s.dirty && clean(s.last) {
-			s.dirty = false
+	note := func(dirty *bool, last event.ID) {
+		if last.Epoch == mark.Epoch {
+			*dirty = last.Seq > mark.Seq
 		}
+	}
+	for _, s := range r.series { // nobody else looks at what is dirty
+		note(&s.dirty, s.last)
 		for _, b := range s.blocks {
-			if b.dirty && clean(b.last) {
-				b.dirty = false
-			}
+			note(&b.dirty, b.last)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (r *Registry) Run(ctx context.Context) error {
 	}
 }
 
-// held returns the leases of all streams.
+// held returns the leases of all streams, but of those that are still asked for.
 func (r *Registry) held() (out []Lease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -141,3 +141,39 @@ func TestRenewalFails(t *testing.T) {
 		}
 	})
 }
+
+// slow is a shared whose Acquire takes a while.
+type slow struct {
+	*shared
+	takes time.Duration
+}
+
+func (s *slow) Acquire(ctx context.Context, l Lease, most int, ttl time.Duration) (bool, error) {
+	time.Sleep(s.takes)
+	return s.shared.Acquire(ctx, l, most, ttl)
+}
+
+// A lease that is still asked for is not renewed: that would take it, whoever has how many.
+func TestNoRenewalBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leases := &slow{shared: &shared{until: make(map[Lease]time.Time)}}
+		a, b := New(Limits{User: 1}, leases, nil), New(Limits{User: 1}, leases, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = a.Run(ctx) })
+		running.Go(func() { _ = b.Run(ctx) })
+		one := admit(t, a, Owner{User: "ada"})
+		leases.takes = leaseTime / 2 // longer than the time between renewals
+		if got := over(t, b, Owner{User: "ada"}); got != event.LimitUser {
+			t.Errorf("got %q, want the second refused", got)
+		}
+		leases.mu.Lock()
+		if len(leases.until) != 1 {
+			t.Errorf("got %v, want the lease of the first", leases.until)
+		}
+		leases.mu.Unlock()
+		one.Release()
+		cancel()
+		running.Wait()
+	})
+}

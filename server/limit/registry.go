@@ -85,7 +85,7 @@ type Place struct {
 	stream Ender          // nil until Opened
 	end    *event.Closing // what it was told to end with
 	free   bool           // released
-	leased bool
+	leased bool           // a lease of it was taken, or may have been: it is renewed, and given back
 }
 
 // Admit takes a place for a stream, or returns an *Over. Release it when the stream has ended, or was not opened after all. The limits are
@@ -116,22 +116,23 @@ func (r *Registry) Admit(ctx context.Context, o Owner) (*Place, error) {
 	p.at = int32(len(r.places))
 	r.places = append(r.places, p)
 	r.count.admitted++
-	p.leased = p.user != nil && r.leases != nil && r.limits.User > 0
-	leased := p.leased
+	asks := p.user != nil && r.leases != nil && r.limits.User > 0
 	r.mu.Unlock()
-	if !leased {
+	if !asks {
 		return p, nil
 	}
 	ok, err := r.leases.Acquire(ctx, Lease{User: o.User, ID: p.ID()}, r.limits.User, leaseTime)
+	r.mu.Lock()
+	// Not before the answer: a renewal meanwhile would take the lease, whoever has how many.
+	if p.leased = err != nil || ok; !p.leased {
+		r.count.admitted--
+		r.count.refused[event.LimitUser]++
+	}
+	r.mu.Unlock()
 	switch {
 	case err == nil && ok:
 		return p, nil
 	case err == nil:
-		r.mu.Lock()
-		r.count.admitted--
-		r.count.refused[event.LimitUser]++
-		p.leased = false
-		r.mu.Unlock()
 		p.Release()
 		return nil, &Over{Which: event.LimitUser, Limit: r.limits.User, RetryAfter: retryAfter}
 	case ctx.Err() != nil:

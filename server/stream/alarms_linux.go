@@ -16,7 +16,7 @@ func (w *worker) tick() {
 			case st == nil:
 			case !st.away:
 				w.look(st, now)
-			case w.due(st, now) && st.job.hold():
+			case !st.full && w.due(st, now) && st.job.hold():
 				w.sign(st)
 			}
 		}
@@ -36,7 +36,7 @@ func (w *worker) sign(st *detached) {
 		n, full, err := w.sender.send(st.fd, &w.out)
 		if err != nil {
 			st.job.release()
-			if st.job.withdraw() {
+			if w.recall(st) {
 				w.drop(st, Gone)
 			} else {
 				st.gone = true
@@ -51,6 +51,18 @@ func (w *worker) sign(st *detached) {
 		}
 	}
 	st.job.release()
+	if st.over && w.recall(st) { // it has nothing to wait for
+		w.serve(st)
+	}
+}
+
+// recall reports whether the pool does not have the stream, or not yet: then it has it no more.
+func (w *worker) recall(st *detached) bool {
+	if st.away && !st.job.withdraw() {
+		return false
+	}
+	st.away, st.job = false, nil
+	return true
 }
 
 // look does what is due for one stream.

@@ -3,6 +3,7 @@ package stream_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,11 +14,12 @@ import (
 )
 
 // One reader of the record is all there are, and it is held up. The others, who wait for their turn, beat on all the same; who hangs up is gone at once, and
-// his place is free; and who is ended gets his last words.
+// his place is free; and who is ended, by somebody or because his time is
+// over, gets his last words and is gone too. So is everybody at the end.
 func TestWhoWaitsForHisTurn(t *testing.T) {
 	log := newMemLog()
 	var hold atomic.Bool
-	let := make(chan struct{})
+	let, free := letGo()
 	var held atomic.Int32
 	log.reading = func() {
 		if hold.Load() {
@@ -26,9 +28,13 @@ func TestWhoWaitsForHisTurn(t *testing.T) {
 		}
 	}
 	s := open(t, log, stream.Options{Heartbeat: 30 * time.Millisecond, Readers: 1, Workers: 1}, hub.Options{})
+	t.Cleanup(free)
 	var ended atomic.Int32
 	handles := make(chan *stream.Handle, 10)
-	s.ask = func(_ *http.Request, q *stream.Request) {
+	s.ask = func(r *http.Request, q *stream.Request) {
+		if r.URL.Query().Has("brief") {
+			q.Until = time.Now().Add(time.Second / 2)
+		}
 		q.Opened = func(h *stream.Handle) { handles <- h }
 		q.Ended = func(stream.Reason) { ended.Add(1) }
 	}
@@ -58,12 +64,49 @@ func TestWhoWaitsForHisTurn(t *testing.T) {
 	}
 	leaves.close()
 	s.until(func() bool { return ended.Load() == 1 }, func() string { return "who left still has his place" })
+	brief := s.follow("/?brief&servers=a,d", "7.3")
+	brief.until(named("stream:closing"))
+	s.until(func() bool { return ended.Load() == 2 }, func() string { return "whose time is over still has his place" })
 	toldHandle.End(event.Closing{Reason: event.ClosingRevoked})
 	told.until(named("stream:closing"))
-	s.until(func() bool { return ended.Load() == 2 }, func() string { return "who was ended still has his place" })
+	s.until(func() bool { return ended.Load() == 3 }, func() string { return "who was ended still has his place" })
 
-	close(let)
-	for _, f := range []*follower{first, waits} {
+	late := s.follow("/?servers=a,e", "7.3")
+	hold.Store(false)
+	free()
+	for _, f := range []*follower{first, waits, late} {
 		sameSeqs(t, "missed", recorded(f.until(named("stream:heartbeat"))), s.log.all(event.Filter{}, 3))
 	}
+}
+
+// letGo returns a channel and what closes it, once.
+func letGo() (<-chan struct{}, func()) {
+	let := make(chan struct{})
+	return let, sync.OnceFunc(func() { close(let) })
+}
+
+// Who waits for his turn when the server ends is told so at once, and not when it has come.
+func TestTheEndOfWhoWaitsForHisTurn(t *testing.T) {
+	log := newMemLog()
+	var hold, held atomic.Bool
+	let, free := letGo()
+	log.reading = func() {
+		if hold.Load() {
+			held.Store(true)
+			<-let
+		}
+	}
+	s := open(t, log, stream.Options{Readers: 1, Workers: 1}, hub.Options{})
+	t.Cleanup(free)
+	for i := range 10 {
+		s.log.put(ev(t, "a", "logs:app", i, 0))
+	}
+	s.seen(10)
+	hold.Store(true)
+	s.follow("/?types=logs:*", "7.3")
+	s.until(held.Load, func() string { return "nobody reads" })
+	waits := s.follow("/?servers=a", "7.3")
+	s.streams.Close()
+	waits.until(named("stream:closing"))
+	free()
 }

@@ -250,8 +250,7 @@ func (w *worker) told(h *Handle) {
 	if int(h.slot) >= len(w.slots) {
 		return
 	}
-	if st := w.slots[h.slot].st; st != nil && st.handle == h && (!st.away || st.job.withdraw()) {
-		st.away, st.job = false, nil
+	if st := w.slots[h.slot].st; st != nil && st.handle == h && w.recall(st) {
 		st.heed() // its socket may be full: then its last words wait with what is before them
 		w.serve(st)
 	}
@@ -331,13 +330,13 @@ func (w *worker) event(e pollEvent) {
 		return // of a stream that has ended
 	}
 	switch {
-	case e.hungUp && st.away && !st.job.withdraw():
+	case e.hungUp && !w.recall(st):
 		st.gone = true
 	case e.hungUp: // also one that waits for the pool, which may take long: its place is free now
 		w.drop(st, Gone)
 	case e.room && st.full:
 		st.full = false
-		if !st.away { // the pool has none whose socket is full
+		if !st.away {
 			// Not counting the time that the event has waited for us.
 			st.held = st.held || e.at-st.fullAt > heldAfter
 			w.serve(st)
@@ -370,7 +369,7 @@ func (w *worker) end() {
 	w.ending = true
 	w.until = w.s.now() + w.s.o.Drain
 	for i := range w.slots {
-		if st := w.slots[i].st; st != nil && !st.away {
+		if st := w.slots[i].st; st != nil && w.recall(st) { // also who waits for the pool: there is nothing to wait for
 			st.close(Shutdown)
 			w.serve(st)
 		}

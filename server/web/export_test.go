@@ -32,6 +32,11 @@ func (s *Server) Routes() (list []Route, paths []string) {
 // LocalPath is localPath.
 var LocalPath = localPath
 
+// Crowd takes all the room there is for pages, unless some of it is held, until leave is called.
+func (s *Server) Crowd() (leave func(), ok bool) {
+	return func() { s.pages.give(maxPages) }, s.pages.try(maxPages) == nil
+}
+
 // HistoryOf returns what a query asks for, or the status of the mistake in it and the parameter that is wrong.
 func HistoryOf(server string, q url.Values, now time.Time) (ask history.Query, status int, field string) {
 	r := mux.SetURLVars(httptest.NewRequest("GET", "/", nil), map[string]string{"id": server})

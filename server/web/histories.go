@@ -68,6 +68,11 @@ func (s *Server) history() handler {
 			return fmt.Errorf("web: %w", err)
 		}
 		body := append(got.AppendJSON(nil), '\n')
+		done, err := s.hold(r, body, "points=")
+		if err != nil {
+			return err
+		}
+		defer done()
 		leave()
 		h := w.Header()
 		if !s.guard.Open() { // the browser may have another reader tomorrow

@@ -219,6 +219,27 @@ func TestHistoryIsCached(t *testing.T) {
 	}
 }
 
+// Large answers that wait for their readers have a bound, as pages of the record do, and no browser keeps it that there was no room.
+func TestHistoryWhereOthersRead(t *testing.T) {
+	p := new(past)
+	var server *web.Server
+	s := openWith(t, withHistory(t, p), &server)
+	s.put(t, p, []event.Event{{Type: "metrics:cpu", Server: "web-1", Time: time.Now(), Data: []byte(`{"usage":1}`)}})
+	path := "/api/servers/web-1/history?type=metrics:cpu&from=0&to=1000000000000&points="
+	leave, _ := server.Crowd()
+	if a := s.do(t, "GET", path+"2000", ""); a.status != 503 || field(t, a.body, "code") != "crowded" || a.header.Get("Retry-After") != "1" || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("got %d %v %.200s", a.status, a.header, a.body)
+	}
+	if a := s.do(t, "GET", path+"300", ""); a.status != 200 {
+		t.Errorf("a small one: got %d", a.status)
+	}
+	leave()
+	if a := s.do(t, "GET", path+"2000", ""); a.status != 200 || len(a.body) < 64<<10 {
+		t.Errorf("with room: got %d, %d bytes", a.status, len(a.body))
+	}
+	eventually(t, func() bool { _, ok := server.Crowd(); return ok }, func() string { return "an answer that was read is still held" })
+}
+
 // A mistake is answered with what is wrong with which parameter, and nothing is read.
 func TestHistoryMistakes(t *testing.T) {
 	p := new(past)

@@ -74,7 +74,7 @@ func (s *Server) routes() http.Handler {
 	}
 
 	// What samples came to. Quiet: charts ask for it again and again.
-	api("/api/servers/{id}/history", quiet, calls{http.MethodGet: {auth.Subscribe, compressed(s.answer(s.history()))}})
+	api("/api/servers/{id}/history", quiet, calls{http.MethodGet: {auth.Subscribe, impatient(compressed(s.answer(s.history())))}})
 
 	// What there is.
 	api("/api/servers", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.servers())}})

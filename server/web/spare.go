@@ -35,19 +35,28 @@ func (s *Server) turn(ctx context.Context) (leave func(), err error) {
 // send writes a page, and counts it as held until its reader has it. Leave ends the turn in which it was made: pages that there is no
 // room for don't queue, as they would be held while they do.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, page []byte, leave func()) error {
-	held := s.pages.lease(r.Context())
-	held.wait = 0
-	defer held.end()
-	if err := held.grow(len(page)); errors.Is(err, errCrowded) {
-		p := fail(http.StatusServiceUnavailable, "Others are reading more than %d bytes at once: ask again in a moment, or for less at once with limit=.", maxPages).code("crowded")
-		p.retryAfter = 1
-		return errors.Join(p, errCrowded)
-	} else if err != nil {
-		return errClientGone
+	done, err := s.hold(r, page, "limit=")
+	if err != nil {
+		return err
 	}
+	defer done()
 	leave()
 	_, _ = w.Write(page) // who does not take the answer does not want it
 	return nil
+}
+
+// hold counts a page as held until done is called. Where there is no room the error says which parameter asks for less.
+func (s *Server) hold(r *http.Request, page []byte, less string) (done func(), err error) {
+	held := s.pages.lease(r.Context())
+	held.wait = 0
+	if err := held.grow(len(page)); errors.Is(err, errCrowded) {
+		p := fail(http.StatusServiceUnavailable, "Others are reading more than %d bytes at once: ask again in a moment, or for less at once with %s.", maxPages, less).code("crowded")
+		p.retryAfter = 1
+		return nil, errors.Join(p, errCrowded)
+	} else if err != nil {
+		return nil, errClientGone
+	}
+	return held.end, nil
 }
 
 // impatient cuts off who takes nothing of an answer for pieceTime, long before answerTimeout would.
