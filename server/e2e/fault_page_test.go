@@ -156,6 +156,8 @@ func (b *browser) holdsRecord(s *server, before int) {
 	b.wait("the page to be at "+last.String(), `document.getElementById("continuity-in").textContent.includes(`+quote(last.String())+`)`)
 	if n := len(want); n > 0 {
 		b.wait("the newest line", rowsShow(want[n-1]))
+		// While many come at once a log that is followed draws no more than can be seen.
+		b.wait("all lines", fmt.Sprint(`document.querySelectorAll("#log-rows .r").length >= `, n))
 	}
 	sameList(b.t, "log", b.texts("#log-rows .r > span"), want)
 	if n := eval[int](b, `document.querySelectorAll("#log-rows > :not(.r)").length`); n > 0 {
