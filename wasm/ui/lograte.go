@@ -34,13 +34,15 @@ func (v *logPanel) appendNarrowed(b []byte) []byte {
 func (v *logPanel) drawRates(p *pen, m *model.Model, now time.Time) {
 	if second := now.Unix(); p.making() || second != v.second {
 		v.second = second
-		v.loudest, v.most = "", 0
-		if v.from() == "" {
-			for _, s := range m.Servers() {
-				if r := s.Tail.PerSecond(now); r > v.most {
-					v.loudest, v.most = s.ID, r
-				}
+		v.most = 0
+		for _, s := range m.Servers() {
+			if r := s.Tail.PerSecond(now); r > v.most {
+				v.loudest, v.most = s.ID, r
 			}
+		}
+		// Who was loudest stays when all are silent, as its button may have the focus.
+		if v.from() != "" || m.Server(v.loudest) == nil {
+			v.loudest = ""
 		}
 	}
 	// The buttons stay while their numbers change: somebody may be on one with the keyboard.
