@@ -217,18 +217,32 @@
     if (app) app.dispatchEvent(new CustomEvent("key", { detail: event.key }));
   });
 
-  // A browser leaves out the drawing of servers that are out of sight, and says so of each. Those it does not draw are not painted
-  // either; the app is told in one word of all that changed together.
+  // A browser leaves out the drawing of servers that are far out of sight, and says so of each. Of those it draws the ones in sight or
+  // about to be are painted; the app is told in one word of all that changed together.
   let skips = "";
-  addEventListener("contentvisibilityautostatechange", (event) => {
-    const of = event.target;
-    if (!of.parentElement || of.parentElement.id !== "cards") return;
+  function sight(of, seen) {
     if (!skips) setTimeout(() => {
       const app = document.getElementById("app");
       if (app) app.dispatchEvent(new CustomEvent("skips", { detail: skips }));
       skips = "";
     });
-    skips += (event.skipped ? "-" : "+") + of.id + " ";
+    skips += (seen ? "+" : "-") + of.id + " ";
+  }
+  let near;
+  const observe = () => new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      sight(target, isIntersecting);
+      if (!target.isConnected) near.unobserve(target);
+    }
+  }, { rootMargin: "80px" });
+  addEventListener("contentvisibilityautostatechange", (event) => {
+    const of = event.target;
+    if (!of.parentElement || of.parentElement.id !== "cards") return;
+    near ??= observe();
+    if (event.skipped) {
+      near.unobserve(of);
+      sight(of, false);
+    } else near.observe(of);
   }, true);
 
   // What is cut for want of room can be read in full by pointing at it.
