@@ -81,9 +81,9 @@ func TestRevocationEndsOpenStreams(t *testing.T) {
 				if a.status != 401 || codeOf(a) != "revoked" || !strings.Contains(a.body, "left the company") {
 					t.Errorf("again: got %d %s", a.status, a.body)
 				}
-				if left := g.sessions(t, "?user=mallory", admin); len(left) != 0 {
-					t.Errorf("still listed: %v", left)
-				}
+				var left []map[string]any
+				eventually(t, func() bool { left = g.sessions(t, "?user=mallory", admin); return len(left) == 0 },
+					func() string { return fmt.Sprint("still listed: ", left) })
 				audit := g.logged.String()
 				if !strings.Contains(audit, "action=revoked user=alice") || !strings.Contains(audit, "action=refused code=revoked") {
 					t.Errorf("no word of it in the log: %s", audit)
