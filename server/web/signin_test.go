@@ -75,7 +75,9 @@ func TestSignIn(t *testing.T) {
 	}
 	var left []map[string]any // who reads that a stream has ended may do so a moment before it is off the list
 	eventually(t, func() bool { left = g.sessions(t, "", "Bearer "+tok); return len(left) == 1 },
-		func() string { return fmt.Sprintf("after signing out: got %v, want the stream that is none of this session's", left) })
+		func() string {
+			return fmt.Sprintf("after signing out: got %v, want the stream that is none of this session's", left)
+		})
 	log := g.logged.String()
 	if !strings.Contains(log, `action="signed in" user=bob`) || !strings.Contains(log, `action="signed out" user=bob`) || strings.Contains(log, tok) {
 		t.Errorf("got log %s", log)
