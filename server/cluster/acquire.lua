@@ -3,7 +3,7 @@
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local at = string.format('%.0f', now)
-if now > tonumber(ARGV[4]) then return {-1, at} end
+if now >= tonumber(ARGV[4]) then return {-1, at} end
 local till = string.format('%.0f', now + ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at)
 -- What lasts longer than a lease does was taken when this clock, or that of the Redis before this one, was ahead: it lasts as long as others from now on.

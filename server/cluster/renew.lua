@@ -3,7 +3,7 @@
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local at = string.format('%.0f', now)
-if now > tonumber(ARGV[2]) then return {-1, at} end
+if now >= tonumber(ARGV[2]) then return {-1, at} end
 local till, swept = string.format('%.0f', now + ARGV[1]), {}
 for i = 1, #KEYS do
   if not swept[KEYS[i]] then
