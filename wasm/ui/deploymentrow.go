@@ -63,12 +63,7 @@ func (r *deploymentRow) draw(p *pen, there time.Time, reads int) {
 	p.b = appendDeploymentTitle(p.b, d)
 	p.shut(&r.word, "b")
 	p.open(&r.detail, "span", "d", key, "-d")
-	p.b = appendDetail(p.b, d)
-	if quiet := there.Sub(d.Changed); !d.Ended() && quiet >= deploymentQuiet {
-		p.put(` <em>nothing heard for `)
-		p.b = AppendDuration(p.b, quiet)
-		p.put(`</em>`)
-	}
+	p.b = appendDetail(p.b, d, there)
 	p.shut(&r.detail, "span")
 	p.open(&r.steps, "div", "st", key, "-s")
 	if d.Stage != model.DeployCompleted {

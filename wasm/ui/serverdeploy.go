@@ -161,12 +161,7 @@ func (it *deploymentItem) draw(p *pen, m *model.Model, s *model.Server, n int, o
 	p.b = appendDeploymentTook(p.b, d, there)
 	p.shut(&it.took, "span")
 	p.open(&it.detail, "span", "d", key, "-d")
-	p.b = appendDetail(p.b, d)
-	if quiet := there.Sub(d.Changed); !d.Ended() && quiet >= deploymentQuiet {
-		p.put(` <em>nothing heard for `)
-		p.b = AppendDuration(p.b, quiet)
-		p.put(`</em>`)
-	}
+	p.b = appendDetail(p.b, d, there)
 	p.shut(&it.detail, "span")
 	p.open(&it.when, "span", "t", key, "-a")
 	p.b = AppendWhen(p.b, firstOf(d.Began, d.Changed), there)
@@ -314,8 +309,18 @@ func appendLogAt(b []byte, words string, at, there time.Time) []byte {
 	return add(b, `</button>`)
 }
 
-// appendDetail appends the one line that says most about a deployment.
-func appendDetail(b []byte, d *model.Deployment) []byte {
+// appendDetail appends the one line that says most about a deployment, and that it has been silent for long.
+func appendDetail(b []byte, d *model.Deployment, there time.Time) []byte {
+	b = appendGist(b, d)
+	if quiet := there.Sub(d.Changed); !d.Ended() && quiet >= deploymentQuiet {
+		b = add(b, ` <em>nothing heard for `)
+		b = AppendDuration(b, quiet)
+		b = add(b, `</em>`)
+	}
+	return b
+}
+
+func appendGist(b []byte, d *model.Deployment) []byte {
 	if d.Stage == model.DeployFailed {
 		return AppendText(b, firstLine(d.Error))
 	}
