@@ -103,7 +103,11 @@ func tryDamaged(t *testing.T, data []byte, size int64) (opened bool) {
 	if _, err := l.Drawer(t.Context(), "d"); err != nil {
 		t.Errorf("opened and the shelf not readable: %v", err)
 	}
-	if bounds, err := l.Bounds(t.Context()); err != nil || l.PutBlocks(t.Context(), bounds.Head, true, nil) != nil {
+	bounds, err := l.Bounds(t.Context())
+	if err == nil {
+		err = l.PutBlocks(t.Context(), bounds.Head, true, nil)
+	}
+	if err != nil {
 		t.Errorf("opened and the shelf not writable: %v", err)
 	}
 	if err := l.Close(); err != nil {

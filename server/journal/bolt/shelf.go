@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"sync"
 	"sync/atomic"
 
@@ -16,7 +17,8 @@ import (
 
 // shelfBucket is made with the first block: records of a time without a shelf lack it. Its keys are drawer, a zero byte and name, so that a
 // drawer lies together and drawers of rising names one after the other. The mark lies in "meta" under markKey: a sequence
-// number without the epoch, as the file has one epoch at a time, and with a new one keeps the places it had.
+// number without the epoch, as the file has one epoch at a time, and with a new one keeps the places it had; and the
+// number's CRC-32C.
 var (
 	shelfBucket = []byte("shelf")
 	markKey     = []byte("mark")
@@ -123,11 +125,19 @@ func (l *Log) Mark(ctx context.Context) (mark event.ID, err error) {
 	return mark, nil
 }
 
+// markOf returns the mark; zero when there is none, or a damaged one: then all is made again from the events, and a block
+// takes nothing that it has. A mark believed while damaged would leave events out, or refuse all blocks for good.
 func markOf(tx *bbolt.Tx) uint64 {
-	if v := tx.Bucket(metaBucket).Get(markKey); len(v) == 8 {
-		return binary.BigEndian.Uint64(v)
+	v := tx.Bucket(metaBucket).Get(markKey)
+	if len(v) != 8+4 || crc32.Checksum(v[:8], castagnoli) != binary.BigEndian.Uint32(v[8:]) {
+		return 0
 	}
-	return 0
+	return binary.BigEndian.Uint64(v)
+}
+
+func encodeMark(seq uint64) []byte {
+	b := seqKey(seq)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
 // PutBlocks implements journal.Shelf.
@@ -158,7 +168,7 @@ func (l *Log) PutBlocks(ctx context.Context, made event.ID, last bool, blocks []
 			}
 		}
 		if last {
-			err = tx.Bucket(metaBucket).Put(markKey, seqKey(made.Seq))
+			err = tx.Bucket(metaBucket).Put(markKey, encodeMark(made.Seq))
 		}
 		return true, err
 	})

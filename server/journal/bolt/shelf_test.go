@@ -94,3 +94,34 @@ func TestWithdrawnBlocks(t *testing.T) {
 		t.Errorf("got %q, %v, want a and c", got, err)
 	}
 }
+
+// A damaged mark is none: one that is too high would have every block refused, and events left out.
+func TestDamagedMark(t *testing.T) {
+	l := openLog(t, t.TempDir())
+	receipts, err := l.Append(t.Context(), []event.Event{line(1), line(2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.PutBlocks(t.Context(), receipts[0].ID, true, block("a", "1")); err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * len(encodeMark(1)) {
+		err := l.db.Update(func(tx *bbolt.Tx) error {
+			v := encodeMark(receipts[0].ID.Seq)
+			v[bit/8] ^= 1 << (bit % 8)
+			return tx.Bucket(metaBucket).Put(markKey, v)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mark, err := l.Mark(t.Context()); err != nil || mark.Seq != 0 {
+			t.Errorf("bit %d: got the mark %s, %v, want none", bit, mark, err)
+		}
+	}
+	if err := l.PutBlocks(t.Context(), receipts[0].ID, true, block("a", "1")); err != nil {
+		t.Error(err)
+	}
+	if mark, err := l.Mark(t.Context()); err != nil || mark != receipts[0].ID {
+		t.Errorf("got the mark %s, %v, want %s", mark, err, receipts[0].ID)
+	}
+}
