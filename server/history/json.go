@@ -12,7 +12,7 @@ import (
 //	{"serverId":"web-1","type":"metrics:cpu","from":ms,"to":ms,"step":ms,"complete":ms,
 //	 "fields":{"usage":{"min":[…],"mean":[…],"max":[…]},…},"count":[…]}
 //
-// with an entry for each bucket, null where nothing was measured. Means have four significant digits, as many as can be seen in a
+// with an entry for each bucket, null where nothing was measured; and before the fields "unreadable":[[from,to],…] where there is any. Means have four significant digits, as many as can be seen in a
 // chart and read in a line; least and greatest three, rounded away from the mean, which so lies between them, unless both
 // are the mean itself. That is a quarter of the bytes of all.
 func (a *Answer) AppendJSON(b []byte) []byte {
@@ -33,6 +33,20 @@ func (a *Answer) AppendJSON(b []byte) []byte {
 	}{{"from", a.From}, {"to", a.To}, {"step", a.Step}, {"complete", a.Complete}} {
 		b = append(b, `,"`+n.name+`":`...)
 		b = strconv.AppendInt(b, n.v, 10)
+	}
+	if len(a.Unreadable) > 0 {
+		b = append(b, `,"unreadable":[`...)
+		for i, u := range a.Unreadable {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, '[')
+			b = strconv.AppendInt(b, u[0], 10)
+			b = append(b, ',')
+			b = strconv.AppendInt(b, u[1], 10)
+			b = append(b, ']')
+		}
+		b = append(b, ']')
 	}
 	b = append(b, `,"fields":{`...)
 	for i, f := range a.Fields {

@@ -25,8 +25,11 @@ type Answer struct {
 	Step         int64 // milliseconds of a bucket
 	// Complete is up to where this never changes, but that the oldest of it goes in time. It is To where all of it is final.
 	Complete int64
-	Count    []uint32 // samples of each bucket
-	Fields   []Field
+	// Unreadable are the stretches, each from and to, oldest first and apart, of which what was kept is damaged or was written by a
+	// newer telltale: there this answer lacks what was measured.
+	Unreadable [][2]int64
+	Count      []uint32 // samples of each bucket
+	Fields     []Field
 }
 
 // Field is one number over time. Of a bucket in which it was not measured all three are NaN.
@@ -36,7 +39,8 @@ type Field struct {
 }
 
 // Query answers from what is in memory and on the shelf. It returns ErrUnknown where there is no such metric. The buckets are the finest that
-// are kept for all of the time since From, or as many of those together as it takes to come to no more than Points.
+// are kept for all of the time since From, or as many of those together as it takes to come to no more than Points. What can't be read is named in
+// the answer, and the rest is there.
 func (r *Recorder) Query(ctx context.Context, q Query) (*Answer, error) {
 	if q.From < 0 || q.From >= q.To || q.To > math.MaxInt64/2 || q.Points < 1 || q.Points > MaxPoints {
 		return nil, fmt.Errorf("history: query %+v", q)
@@ -88,13 +92,25 @@ func (r *Recorder) Query(ctx context.Context, q Query) (*Answer, error) {
 			}
 			b, err := decodeBlock(raw, missing[i], len(g.sums))
 			if err != nil {
-				return nil, fmt.Errorf("history: %s of %s at %s: %w", q.Type, q.Server, missing[i].Drawer, err)
+				r.sayDamaged(missing[i].Drawer+" of "+missing[i].Name, err)
+				a.lacks(starts[i], starts[i]+l.span())
+				continue
 			}
 			g.add(b, starts[i], l.bucket)
 		}
 	}
 	g.finish()
 	return a, nil
+}
+
+// lacks notes that a stretch can't be read, of which one begins no earlier than the last.
+func (a *Answer) lacks(from, to int64) {
+	from, to = max(from, a.From), min(to, a.To)
+	if n := len(a.Unreadable); n > 0 && from <= a.Unreadable[n-1][1] {
+		a.Unreadable[n-1][1] = to
+	} else if from < to {
+		a.Unreadable = append(a.Unreadable, [2]int64{from, to})
+	}
 }
 
 // grid returns the range, made larger to whole buckets, and the least length of buckets that are a multiple of base and not more than points.

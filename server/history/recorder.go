@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
@@ -90,8 +91,9 @@ type Recorder struct {
 	gone    map[id]bool    // what was forgotten and is on the shelf
 	full    bool           // more metrics than are kept, and it was said
 	failing bool           // and it was said
-	damaged bool           // something on the shelf, and it was said
 	tidied  time.Time      // when the shelf was rid of what is too old
+
+	damaged atomic.Bool // something on the shelf, and it was said
 }
 
 // id is whose history it is.
@@ -312,8 +314,7 @@ func (r *Recorder) failed(err error) {
 }
 
 func (r *Recorder) sayDamaged(what string, err error) {
-	if !r.damaged {
-		r.damaged = true
+	if !r.damaged.Swap(true) {
 		r.logger.Error("Some of the history of samples is damaged, it is passed over.", "what", strings.ReplaceAll(what, "\x00", " "), "err", err)
 	}
 }

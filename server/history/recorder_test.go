@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -420,7 +422,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// A block that is damaged is an error for who asks for it and no reason to end; what comes after is kept.
+// A block that is damaged is named to who asks for it, with the rest; what comes after is kept.
 func TestDamagedBlock(t *testing.T) {
 	b := newBench(t)
 	r := b.recorder(b.log, Options{})
@@ -442,8 +444,11 @@ func TestDamagedBlock(t *testing.T) {
 	r = b.recorder(b.log, Options{Logger: slog.New(said)})
 	now := b.now().UnixMilli()
 	q := Query{"web-1", "metrics:cpu", now, now + 60_000, 60}
-	if _, err := r.Query(t.Context(), q); !errors.Is(err, errBlock) {
-		t.Errorf("got %v, want errBlock", err)
+	from := floor(now, levels[0].span())
+	if a := b.query(r, q); len(a.Unreadable) != 1 || a.Unreadable[0] != [2]int64{now, min(now+60_000, from+levels[0].span())} || a.Count[0] != 0 {
+		t.Errorf("got %v and %v, want what can't be read named", a.Unreadable, a.Count)
+	} else if got := string(a.AppendJSON(nil)); !strings.Contains(got, fmt.Sprintf(`,"unreadable":[[%d,%d]],`, a.Unreadable[0][0], a.Unreadable[0][1])) || !json.Valid([]byte(got)) {
+		t.Errorf("it is not in the answer: %s", got)
 	}
 	b.publish(cpu("web-1", b.now().Add(20*time.Second), 2))
 	b.write(r)

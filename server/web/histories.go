@@ -79,7 +79,7 @@ func (s *Server) history() handler {
 			h.Add("Vary", "Authorization, Cookie")
 		}
 		h.Set("Cache-Control", "private, no-cache")
-		if got.To <= got.Complete {
+		if got.To <= got.Complete && len(got.Unreadable) == 0 { // a copy of the record may be put back
 			h.Set("Cache-Control", fmt.Sprintf("private, max-age=%d, immutable", int(pastAge.Seconds())))
 		}
 		sum := sha256.Sum256(body)

@@ -18,8 +18,9 @@ func (s Period) Points() int64 { return (s.To - s.From) / s.Step }
 
 // History is the answer to a Period. It belongs to the Model and is never changed: an answer that is newer is another one.
 type History struct {
-	From, Step int64 // of the first bucket, and of each: not always what was asked for, as the record keeps old times more coarsely
-	Complete   int64 // up to there nothing changes any more
+	From, Step int64      // of the first bucket, and of each: not always what was asked for, as the record keeps old times more coarsely
+	Complete   int64      // up to there nothing changes any more
+	Unreadable [][2]int64 // stretches of which the server can't read what it kept, oldest first, in Unix milliseconds
 	Fields     map[string]Spread
 	Count      []float32 // samples in each bucket
 

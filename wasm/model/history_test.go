@@ -34,6 +34,10 @@ func TestReadHistory(t *testing.T) {
 			t.Errorf("%s: mean %s, want %s", c.name, got, c.mean)
 		}
 	}
+	damaged := `{"step":1,"unreadable":[[1,2,3],[],[9,5],[7,8]],"fields":{},"count":[]}`
+	if h, ok := readHistory([]byte(damaged)); !ok || fmt.Sprint(h.Unreadable) != "[[1 2] [7 8]]" {
+		t.Errorf("got %v unreadable", h.Unreadable)
+	}
 	long := []byte(`{"step":1,"fields":{"v":{"mean":[` + string(slices.Repeat([]byte("1,"), 3*maxBuckets)) + `1]}}}`)
 	if h, ok := readHistory(long); !ok || len(h.Fields["v"].Mean) > maxBuckets {
 		t.Error("an answer without end is taken whole")

@@ -53,6 +53,20 @@ func readHistory(body []byte) (h History, ok bool) {
 			h.Complete = int64(r.number())
 		case "count":
 			h.Count = r.numbers()
+		case "unreadable":
+			r.array(func() {
+				var ends [2]int64
+				n := 0
+				r.array(func() {
+					if v := int64(r.number()); n < len(ends) {
+						ends[n] = v
+					}
+					n++
+				})
+				if len(h.Unreadable) < maxBuckets && ends[0] < ends[1] {
+					h.Unreadable = append(h.Unreadable, ends)
+				}
+			})
 		case "fields":
 			r.object(func(name string) {
 				var f Spread
@@ -169,23 +183,30 @@ func (r *reader) number() float64 {
 	return v
 }
 
-// numbers takes an array of numbers, maxBuckets of them at most.
-func (r *reader) numbers() (list []float32) {
+// array calls entry for each of its entries; that is to take it.
+func (r *reader) array(entry func()) {
 	if !r.take('[') {
-		return nil
+		return
 	}
 	for first := true; r.next() != ']'; first = false {
 		if !first && !r.take(',') {
-			return nil
+			return
 		}
-		if v := r.number(); len(list) < maxBuckets {
-			list = append(list, float32(v))
-		}
+		entry()
 		if !r.ok {
-			return nil
+			return
 		}
 	}
 	r.take(']')
+}
+
+// numbers takes an array of numbers, maxBuckets of them at most.
+func (r *reader) numbers() (list []float32) {
+	r.array(func() {
+		if v := r.number(); len(list) < maxBuckets {
+			list = append(list, float32(v))
+		}
+	})
 	return list
 }
 

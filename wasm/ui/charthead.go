@@ -45,6 +45,7 @@ func (c *charts) drawHead(p *pen, m *model.Model, there time.Time) {
 func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
 	live := m.Link.Phase.Fresh()
 	failed, reading := "", false
+	var lacks [2]int64
 	if c.reach != reachLive {
 		for i := range c.wants {
 			h := m.Histories.Get(c.wants[i])
@@ -52,6 +53,12 @@ func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
 				reading = true
 			} else if h.Failed != "" {
 				failed = h.Failed
+			} else if n := len(h.Unreadable); n > 0 {
+				first := h.Unreadable[0][0]
+				if lacks[0] == 0 || first < lacks[0] {
+					lacks[0] = first
+				}
+				lacks[1] = max(lacks[1], h.Unreadable[n-1][1])
 			}
 		}
 	}
@@ -80,6 +87,12 @@ func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
 		b = add(b, `. <button type="button" class="link" data-do="log-at" data-of="`)
 		b = strconv.AppendInt(b, c.cross, 10)
 		return add(b, `">Log there</button> <button type="button" class="link" data-do="unpin">Let it go</button>`)
+	case lacks[0] != 0:
+		b = add(b, `<span class="c-warn">The record is damaged: some of what was measured from `)
+		b = AppendWhen(b, time.UnixMilli(lacks[0]).In(there.Location()), there)
+		b = add(b, ` to `)
+		b = AppendWhen(b, time.UnixMilli(lacks[1]).In(there.Location()), there)
+		return add(b, ` is left out.</span>`)
 	case reading:
 		b = add(b, `Reading `)
 		b = add(b, reaches[c.reach].long)

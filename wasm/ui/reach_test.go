@@ -75,7 +75,7 @@ func (r *remembered) answer() {
 }
 
 // history is what a record would answer: a mean that rises with the time of day, 10 around it, and nothing from 09:00 to 11:00.
-func history(p model.Period, now time.Time) []byte {
+func history(p model.Period, now time.Time, lacks ...[2]int64) []byte {
 	type spread struct {
 		Min  []any `json:"min"`
 		Mean []any `json:"mean"`
@@ -86,9 +86,11 @@ func history(p model.Period, now time.Time) []byte {
 		To       int64              `json:"to"`
 		Step     int64              `json:"step"`
 		Complete int64              `json:"complete"`
+		Lacks    [][2]int64         `json:"unreadable,omitempty"`
 		Fields   map[string]*spread `json:"fields"`
 		Count    []int              `json:"count"`
 	}
+	a.Lacks = lacks
 	a.From, a.To, a.Step, a.Complete, a.Fields = p.From, p.To, p.Step, now.Add(-5*time.Minute).UnixMilli(), map[string]*spread{}
 	for _, name := range []string{"usage", "used", "bytesIn", "bytesOut", "count", "avgResponseTime", "errorRate"} {
 		f := &spread{}
@@ -148,6 +150,23 @@ func count(n *node, class string) int {
 		c += count(k, class)
 	}
 	return c
+}
+
+// What the record can't read is said, and not only a gap.
+func TestDamagedHistoryIsNamed(t *testing.T) {
+	r := &remembered{clocked: &clocked{harbour(t), noon}}
+	page, d := visited(t, r, "/servers/github-mcp?range=day")
+	painted(t, r, page, d)
+	from := noon.Add(-4 * time.Hour).UnixMilli()
+	for _, p := range r.asked {
+		if p.From < from && p.To > from {
+			r.m.SetHistory(p, history(p, r.now, [2]int64{from, from + 3600_000}, [2]int64{from + 7200_000, from + 10_800_000}), "", false, r.now)
+		}
+	}
+	page.Paint(r.m, r.now)
+	if got, want := d.root.find("ch-note").words(), "The record is damaged: some of what was measured from 08:41:07 to 11:41:07 is left out."; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
 }
 
 func TestTheDayIsDrawn(t *testing.T) {
