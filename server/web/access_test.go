@@ -185,6 +185,8 @@ func TestEveryRouteWithEveryToken(t *testing.T) {
 						if strings.Contains(route.Path, "{id}") {
 							body = strings.Replace(body, `"serverId":"web-1",`, "", 1)
 						}
+					case route.Path == "/api/admin/revoke" && route.Method == "DELETE":
+						path += "?user=nobody-at-all"
 					case route.Path == "/api/admin/revoke":
 						header = append(header, "Content-Type", "application/json")
 						body = `{"user":"nobody-yet"}`
@@ -268,6 +270,8 @@ func want(route web.Route, code, scopes string, sees bool) (status int, problem 
 		return 403, "forbidden"
 	case need == "publish":
 		return 202, ""
+	case route.Method == "DELETE" && route.Path == "/api/admin/revoke": // see revocations_test.go
+		return 404, ""
 	case route.Path == "/api/sessions/{session}", strings.HasSuffix(route.Path, "/history"): // nothing was measured: see histories_test.go
 		return 404, ""
 	case route.Path == "/api/tickets":

@@ -89,7 +89,11 @@ func (s *Server) routes() http.Handler {
 	api("/api/sessions", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.listSessions())}})
 	api("/api/sessions/{session}", seen, calls{http.MethodDelete: {auth.Subscribe, s.answer(s.endOneSession())}})
 	api("/api/tickets", seen, calls{http.MethodPost: {auth.Subscribe, s.answer(s.ticket())}})
-	api("/api/admin/revoke", seen, calls{http.MethodPost: {auth.Admin, s.answer(s.revoke())}})
+	api("/api/admin/revoke", seen, calls{
+		http.MethodGet:    {auth.Admin, s.answer(s.revocations())},
+		http.MethodPost:   {auth.Admin, s.answer(s.revoke())},
+		http.MethodDelete: {auth.Admin, s.answer(s.lift())},
+	})
 	at("/signin", loud(methods{http.MethodGet: s.answer(s.signIn()), http.MethodPost: s.answer(s.takeSignIn())}))
 	at("/signout", loud(methods{http.MethodPost: s.answer(s.signOut())}))
 

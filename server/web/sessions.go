@@ -122,61 +122,6 @@ func (s *Server) endOneSession() handler {
 	}
 }
 
-// revoke turns a user, a token or a key away from now on, and ends their streams.
-func (s *Server) revoke() handler {
-	type ask struct {
-		User, Token, Key string
-		Reason           string // told to those who are turned away
-	}
-	type answer struct {
-		Revoked string `json:"revoked"` // "user", "token" or "key"
-		Ended   int    `json:"ended"`   // streams of this instance
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if s.guard.Open() {
-			return fail(http.StatusConflict, "Nobody is asked for a token here, so there is none to revoke.").code("open")
-		}
-		var want ask
-		if err := readAsk(w, r, &want); err != nil {
-			return err
-		}
-		what, n := "", 0
-		for _, f := range []struct{ kind, value string }{{"user", want.User}, {"token", want.Token}, {"key", want.Key}} {
-			if f.value != "" {
-				what = f.kind
-				n++
-			}
-		}
-		if n != 1 {
-			return fail(http.StatusBadRequest, `Revoke a user, a token or a key, one at a time: {"user":"alice","reason":"left"}, {"token":"its jti"} or {"key":"its kid"}.`)
-		}
-		for name, text := range map[string]string{"user": want.User, "token": want.Token, "key": want.Key, "reason": want.Reason} {
-			if err := event.CheckText(text); err != nil || len(text) > 200 {
-				p := fail(http.StatusBadRequest, "%s: want at most 200 bytes of plain text.", name)
-				p.Field = name
-				return p
-			}
-		}
-		g := grantOf(r)
-		s.checking.Lock() // so that all that end of it are counted here
-		defer s.checking.Unlock()
-		err := s.guard.Revoke(r.Context(), auth.Revocation{
-			User: want.User, TokenID: want.Token, KeyID: want.Key, Reason: want.Reason, By: g.User,
-		})
-		if errors.Is(err, auth.ErrTooMany) {
-			return fail(http.StatusConflict, "%v.", auth.ErrTooMany).code("full")
-		}
-		if err != nil {
-			p := fail(http.StatusServiceUnavailable, "The revocation could not be recorded, and is not in force: try again.")
-			p.retryAfter = 2
-			return errors.Join(p, err)
-		}
-		ended := s.recheck()
-		s.audit.did(r, "revoked", g, "what", what, "of", want.User+want.Token+want.Key, "reason", want.Reason, "ended", ended)
-		return writeJSON(w, http.StatusOK, answer{what, ended})
-	}
-}
-
 // recheck ends all open streams whose right to read has been taken away, and returns how many. s.checking is held.
 func (s *Server) recheck() int {
 	return s.endRights(func(to *right) (event.Closing, bool) {
