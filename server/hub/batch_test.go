@@ -119,7 +119,7 @@ func TestWhatIsReturnedComesAgain(t *testing.T) {
 						r.got = r.got[1:] // the picture
 					}
 				}
-				r.want(log.all(f, from))
+				r.want(log.All(f, from))
 			}
 			if (sawZipped.Load() > 0) != row.gzip {
 				t.Errorf("%d batches were compressed", sawZipped.Load())
@@ -164,7 +164,7 @@ func TestCompressedOnce(t *testing.T) {
 		}
 	}
 	for _, r := range readers {
-		r.want(log.all(event.Filter{}, 0))
+		r.want(log.All(event.Filter{}, 0))
 		r.Close()
 	}
 	z := &first.feed.zip
@@ -195,7 +195,7 @@ func TestWatch(t *testing.T) {
 	if n := others.Load(); n != 0 {
 		t.Errorf("the other feed was rung for %d times", n)
 	}
-	log.change(func() { log.epoch, log.head, log.events = 8, 0, nil })
+	log.Change(func() { log.Epoch, log.Head, log.Events = 8, 0, nil })
 	<-rung
 	if _, err := mine.TryNext(1); !errors.Is(err, ErrReset) {
 		t.Errorf("got %v, want ErrReset", err)
@@ -214,7 +214,7 @@ func TestResumersShareTheRecord(t *testing.T) {
 	}
 	h := start(t, log, Options{PageEvents: 100})
 	var reads atomic.Int64
-	log.reading = func() { reads.Add(1) }
+	log.Reading = func() { reads.Add(1) }
 	var wg sync.WaitGroup
 	back := make([]*reader, 100)
 	for i := range back {
@@ -230,7 +230,7 @@ func TestResumersShareTheRecord(t *testing.T) {
 	}
 	wg.Wait()
 	for i, r := range back {
-		r.want(log.all(event.Filter{}, uint64(1+i%10)))
+		r.want(log.All(event.Filter{}, uint64(1+i%10)))
 	}
 	if n := reads.Load(); n > 10*20 { // ten chains of pages, at the very most
 		t.Errorf("%d pages were read, want far fewer than %d", n, len(back)*20)
@@ -283,7 +283,7 @@ func TestThin(t *testing.T) {
 	}
 	slow.got = nil
 	slow.until(put(t, log, ev("a", "logs:app", 0)))
-	slow.want(log.all(event.Filter{}, last.Seq))
+	slow.want(log.All(event.Filter{}, last.Seq))
 }
 
 // A batch that is not all there is says so: one who is only told of what is new asks again.
@@ -314,6 +314,6 @@ func TestABatchSaysThatThereIsMore(t *testing.T) {
 		if r.Place() != last {
 			t.Errorf("compressed %v: says it is done at %s, want %s", gzip, r.Place(), last)
 		}
-		r.want(log.all(event.Filter{}, 0))
+		r.want(log.All(event.Filter{}, 0))
 	}
 }

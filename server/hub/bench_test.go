@@ -45,7 +45,7 @@ func BenchmarkDelivery(b *testing.B) {
 				batch[i] = benchEvent()
 			}
 			put(b, log, batch...)
-			log.change(func() { log.events = log.events[max(0, len(log.events)-2*benchWindow):] })
+			log.Change(func() { log.Events = log.Events[max(0, len(log.Events)-2*benchWindow):] })
 		})
 		classic := &classicHub{subs: make(map[chan event.Event]bool)}
 		seq := uint64(0)

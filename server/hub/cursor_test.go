@@ -17,7 +17,7 @@ import (
 // counting makes log count its reads from now on.
 func counting(log *memLog) *int {
 	n := new(int)
-	log.reading = func() { *n++ }
+	log.Reading = func() { *n++ }
 	return n
 }
 
@@ -45,7 +45,7 @@ func TestFreshGetsThePictureThenWhatFollows(t *testing.T) {
 		t.Errorf("after the picture: place %s, want %s; caught up %v", r.Place(), place(3), r.CaughtUp())
 	}
 	r.until(put(t, log, ev("c", "logs:app", 4), ev("a", "metrics:cpu", 5)))
-	r.want(log.all(event.Filter{}, 1))
+	r.want(log.All(event.Filter{}, 1))
 }
 
 func TestEmptyLog(t *testing.T) {
@@ -62,7 +62,7 @@ func TestEmptyLog(t *testing.T) {
 	if err := r.next(1 << 20); err != nil {
 		t.Fatal(err)
 	}
-	r.want(log.all(event.Filter{}, 0))
+	r.want(log.All(event.Filter{}, 0))
 	if r.Place() != place(1) {
 		t.Errorf("got place %s, want %s", r.Place(), place(1))
 	}
@@ -74,7 +74,7 @@ func TestEmptyLog(t *testing.T) {
 		t.Errorf("starts %+v after %s, want it resumed", got, place(0))
 	}
 	back.until(place(2))
-	back.want(log.all(event.Filter{}, 0))
+	back.want(log.All(event.Filter{}, 0))
 }
 
 func TestWhereAReaderResumes(t *testing.T) {
@@ -102,7 +102,7 @@ func TestWhereAReaderResumes(t *testing.T) {
 				put(t, log, ev([]string{"a", "b", "c"}[i%3], "logs:app", i))
 			}
 			first.until(place(newest))
-			first.want(log.all(f, 0))
+			first.want(log.All(f, 0))
 
 			h.pages.sweep(time.Now().Add(time.Hour)) // the first may have read some
 			reads := counting(log)
@@ -116,7 +116,7 @@ func TestWhereAReaderResumes(t *testing.T) {
 				}
 			}
 			r.until(put(t, log, ev("b", "logs:error", 0)))
-			r.want(log.all(f, row.after))
+			r.want(log.All(f, row.after))
 			if (*reads > 0) != row.reads {
 				t.Errorf("read the record %d times, want some: %v", *reads, row.reads)
 			}
@@ -132,7 +132,7 @@ func TestResumeOnANewFeedReadsTheRecord(t *testing.T) {
 	h := start(t, log, Options{PageEvents: 7})
 	r := subscribe(t, h, filter(t, "a", ""), place(40))
 	r.until(put(t, log, ev("a", "logs:app", 100)))
-	r.want(log.all(event.Filter{}, 40))
+	r.want(log.All(event.Filter{}, 40))
 }
 
 func TestPlacesThatMeanNothingHere(t *testing.T) {
@@ -153,7 +153,7 @@ func TestPlacesThatMeanNothingHere(t *testing.T) {
 		if err := r.next(1 << 20); err != nil {
 			t.Fatal(err)
 		}
-		r.want(log.all(event.Filter{}, 0)) // the picture
+		r.want(log.All(event.Filter{}, 0)) // the picture
 	}
 }
 
@@ -177,7 +177,7 @@ func TestAPlaceTheHubHasNotSeenYet(t *testing.T) {
 	if err := r.next(1 << 20); err != nil {
 		t.Fatal(err)
 	}
-	r.want(inner.all(f, mine.Seq))
+	r.want(inner.All(f, mine.Seq))
 }
 
 // heldTail is a log whose Tail sees nothing until let is closed.
@@ -210,9 +210,9 @@ func TestAnEventLargerThanAChunk(t *testing.T) {
 			slow.until(place(2))
 		}
 	}
-	r.want(log.all(event.Filter{}, 0))
+	r.want(log.All(event.Filter{}, 0))
 	slow.until(place(40))
-	slow.want(log.all(event.Filter{}, 0))
+	slow.want(log.All(event.Filter{}, 0))
 }
 
 func TestNextCoalescesUpToItsLimit(t *testing.T) {
@@ -242,7 +242,7 @@ func TestNextCoalescesUpToItsLimit(t *testing.T) {
 			t.Errorf("limit %d: got only %d bytes of what is at hand", limit, total)
 		}
 	}
-	r.want(log.all(event.Filter{}, 0)) // the last helping was all the rest
+	r.want(log.All(event.Filter{}, 0)) // the last helping was all the rest
 }
 
 // A reader that stops reading holds the chunk it stands in, and nothing of what came after it.
@@ -280,7 +280,7 @@ func TestASlowCursorPinsOneChunk(t *testing.T) {
 		t.Errorf("%d of %d chunks are alive and %d kept; want at most one more than kept, and few kept", alive, len(chunks), kept)
 	}
 	slow.until(place(300))
-	slow.want(log.all(event.Filter{}, 0))
+	slow.want(log.All(event.Filter{}, 0))
 }
 
 func TestClose(t *testing.T) {
@@ -320,7 +320,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 	if err := r.next(1); err != nil {
 		t.Fatal(err)
 	}
-	r.want(log.all(event.Filter{}, 0))
+	r.want(log.All(event.Filter{}, 0))
 }
 
 // An error of the log ends one Next, not the stream.
@@ -332,15 +332,15 @@ func TestAnErrorWhileCatchingUpCanBeTriedAgain(t *testing.T) {
 	h := start(t, log, Options{})
 	r := subscribe(t, h, event.Filter{}, place(2))
 	broken := errors.New("broken")
-	log.readErr = broken
+	log.ReadErr = broken
 	if err := r.next(1); !errors.Is(err, broken) {
 		t.Errorf("got %v, want the log's error", err)
 	}
-	log.readErr = nil
+	log.ReadErr = nil
 	for !r.CaughtUp() {
 		if err := r.next(1 << 20); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.want(log.all(event.Filter{}, 2))
+	r.want(log.All(event.Filter{}, 2))
 }

@@ -14,8 +14,8 @@ func TestTrimmedIsTold(t *testing.T) {
 		put(t, log, ev("a", "metrics:cpu", i), ev("a", "logs:app", i), ev("a", "x:y", i)) // 3i+1, 3i+2, 3i+3
 	}
 	h := start(t, log, Options{PageEvents: 4})
-	log.trim(event.Sample, 40)
-	log.trim(event.Line, 20)
+	log.Trim(event.Sample, 40)
+	log.Trim(event.Line, 20)
 
 	t.Run("once, before what is left", func(t *testing.T) {
 		r := subscribe(t, h, event.Filter{}, place(10))
@@ -27,24 +27,24 @@ func TestTrimmedIsTold(t *testing.T) {
 			t.Errorf("place after the gap: got %s, want %s", r.Place(), place(10))
 		}
 		r.until(place(90))
-		r.want(log.all(event.Filter{}, 10))
+		r.want(log.All(event.Filter{}, 10))
 	})
 	t.Run("not to whom it takes nothing", func(t *testing.T) {
 		for _, types := range []string{"x:*", "server:*,deployment:*"} {
 			r := subscribe(t, h, filter(t, "", types), place(10))
 			r.until(place(90))
-			r.want(log.all(filter(t, "", types), 10))
+			r.want(log.All(filter(t, "", types), 10))
 		}
 		r := subscribe(t, h, filter(t, "", "logs:*"), place(20))
 		r.until(place(90))
-		r.want(log.all(filter(t, "", "logs:*"), 20))
+		r.want(log.All(filter(t, "", "logs:*"), 20))
 	})
 	t.Run("again when it goes on", func(t *testing.T) {
 		r := subscribe(t, h, filter(t, "", "logs:*,x:*"), place(25))
 		if err := r.next(1); err != nil {
 			t.Fatal(err)
 		}
-		log.trim(event.Line, 60)
+		log.Trim(event.Line, 60)
 		var gaps []*GapError
 		for !r.CaughtUp() {
 			err := r.next(1 << 20)
@@ -73,7 +73,7 @@ func TestTrimmedBeforeTheHubSawIt(t *testing.T) {
 	for i := range 10 {
 		put(t, log, ev("a", "logs:app", i), ev("a", "server:idle", i))
 	}
-	inner.trim(event.Line, 10)
+	inner.Trim(event.Line, 10)
 	close(log.let)
 	err := r.next(1)
 	for err == nil {
@@ -83,5 +83,5 @@ func TestTrimmedBeforeTheHubSawIt(t *testing.T) {
 		t.Fatalf("got %v, want a gap up to %s", err, place(10))
 	}
 	r.until(place(21))
-	r.want(inner.all(event.Filter{}, 1))
+	r.want(inner.All(event.Filter{}, 1))
 }

@@ -36,7 +36,7 @@ func TestBeforeAndAfterRun(t *testing.T) {
 	if err := r.next(1 << 20); err != nil {
 		t.Errorf("what was published: got %v", err)
 	}
-	r.want(log.all(event.Filter{}, 0))
+	r.want(log.All(event.Filter{}, 0))
 	for range 2 {
 		if err := r.next(1); !errors.Is(err, ErrClosed) {
 			t.Errorf("after Run: got %v, want ErrClosed", err)
@@ -61,7 +61,7 @@ func TestRunReturnsWhatTheLogSays(t *testing.T) {
 		r := subscribe(t, h, event.Filter{}, event.ID{})
 		waiting := make(chan error)
 		go func() { _, err := r.Next(context.Background(), 1); waiting <- err }()
-		log.change(func() { log.fail = broken })
+		log.Change(func() { log.Fail = broken })
 		if err := <-done; !errors.Is(err, broken) {
 			t.Errorf("got %v, want the log's error", err)
 		}
@@ -71,14 +71,14 @@ func TestRunReturnsWhatTheLogSays(t *testing.T) {
 	})
 	t.Run("while it reads", func(t *testing.T) {
 		log := newMemLog()
-		log.readErr = broken
+		log.ReadErr = broken
 		if err := New(log, Options{}).Run(t.Context()); !errors.Is(err, broken) {
 			t.Errorf("got %v, want the log's error", err)
 		}
 	})
 	t.Run("when it can't be tailed at all", func(t *testing.T) {
 		log := newMemLog()
-		log.fail = &journal.GoneError{Reason: journal.GoneEpoch}
+		log.Fail = &journal.GoneError{Reason: journal.GoneEpoch}
 		if err := New(log, Options{}).Run(t.Context()); !errors.Is(err, journal.ErrGone) {
 			t.Errorf("got %v, want the log's error, not an endless loop", err)
 		}
@@ -91,8 +91,8 @@ func TestTheLogBeginsAnew(t *testing.T) {
 		anew   func(*memLog)
 		reason journal.GoneReason
 	}{
-		{"in another epoch", func(m *memLog) { m.epoch, m.head, m.events = 8, 0, nil }, journal.GoneEpoch},
-		{"from an older copy", func(m *memLog) { m.head, m.events = 2, m.events[:2] }, journal.GoneAhead},
+		{"in another epoch", func(m *memLog) { m.Epoch, m.Head, m.Events = 8, 0, nil }, journal.GoneEpoch},
+		{"from an older copy", func(m *memLog) { m.Head, m.Events = 2, m.Events[:2] }, journal.GoneAhead},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			log := newMemLog()
@@ -100,7 +100,7 @@ func TestTheLogBeginsAnew(t *testing.T) {
 			h := start(t, log, Options{})
 			r := subscribe(t, h, event.Filter{}, event.ID{})
 			r.until(last)
-			log.change(func() { row.anew(log) })
+			log.Change(func() { row.anew(log) })
 			if err := r.next(1); !errors.Is(err, ErrReset) {
 				t.Fatalf("got %v, want ErrReset", err)
 			}
@@ -117,7 +117,7 @@ func TestTheLogBeginsAnew(t *testing.T) {
 			}
 			again := &reader{Cursor: c, t: t}
 			again.until(put(t, log, ev("b", "server:online", 4)))
-			again.want(log.all(event.Filter{}, 0))
+			again.want(log.All(event.Filter{}, 0))
 		})
 	}
 }
@@ -130,9 +130,9 @@ func TestTheLogBeginsAnewUnderOneWhoCatchesUp(t *testing.T) {
 	}
 	h := start(t, log, Options{})
 	r := subscribe(t, h, event.Filter{}, place(5))
-	log.mu.Lock() // and tell nobody
-	log.epoch, log.head, log.events = 8, 0, nil
-	log.mu.Unlock()
+	log.Mu.Lock() // and tell nobody
+	log.Epoch, log.Head, log.Events = 8, 0, nil
+	log.Mu.Unlock()
 	if err := r.next(1); !errors.Is(err, ErrReset) {
 		t.Errorf("got %v, want ErrReset", err)
 	}
@@ -169,8 +169,8 @@ func TestFeedsWithoutCursorsDoNotPileUp(t *testing.T) {
 	newest := put(t, log, ev("a1", "server:online", 0), ev(fmt.Sprintf("b%dx", 10*maxResting-1), "server:online", 1))
 	reads.until(newest)
 	last.until(newest)
-	reads.want(log.all(filter(t, "a*", ""), 0))
-	last.want(log.all(filter(t, "b*", ""), 0))
+	reads.want(log.All(filter(t, "a*", ""), 0))
+	last.want(log.All(filter(t, "b*", ""), 0))
 	if n := feeds(); n != maxResting+1 {
 		t.Errorf("%d feeds after one is read again, want %d", n, maxResting+1)
 	}
@@ -243,10 +243,10 @@ func TestEventsFindTheirFeedsByServer(t *testing.T) {
 	}
 	for i, r := range readers {
 		r.until(last)
-		r.want(log.all(filter(t, fmt.Sprint("s", i), ""), 0))
+		r.want(log.All(filter(t, fmt.Sprint("s", i), ""), 0))
 	}
 	both.until(last)
-	both.want(log.all(filter(t, "s1,s2", "server:*"), 0))
+	both.want(log.All(filter(t, "s1,s2", "server:*"), 0))
 }
 
 func TestFeedsShareTheMemory(t *testing.T) {
@@ -270,5 +270,5 @@ func TestFeedsShareTheMemory(t *testing.T) {
 		t.Errorf("feeds hold %d bytes, want at most 40,000 and a chunk each", held)
 	}
 	readers[3].until(place(500))
-	readers[3].want(log.all(event.Filter{}, 0))
+	readers[3].want(log.All(event.Filter{}, 0))
 }

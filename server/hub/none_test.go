@@ -28,7 +28,7 @@ func TestNothingPassesNone(t *testing.T) {
 	for _, r := range []*reader{fresh, resumed} {
 		r.want(nil)
 	}
-	everything.want(log.all(event.Filter{}, 0))
+	everything.want(log.All(event.Filter{}, 0))
 	if fresh.feed == everything.feed {
 		t.Error("it shares the feed of those who see everything")
 	}

@@ -78,7 +78,7 @@ func TestEveryReaderGetsTheWholeRecord(t *testing.T) {
 		{"little memory", 6000, 40, Options{ChunkBytes: 300, FeedBytes: 600, PageEvents: 5},
 			func(*testing.T) journal.Log { return newMemLog() }},
 		{"in small batches", 3000, 20, Options{ChunkBytes: 2000, FeedBytes: 6000, PageEvents: 50, Readers: 1},
-			func(*testing.T) journal.Log { l := newMemLog(); l.batch = 3; return l }},
+			func(*testing.T) journal.Log { l := newMemLog(); l.Batch = 3; return l }},
 		{"in windows", 6000, 20, Options{ChunkBytes: 2000, FeedBytes: 6000, PageEvents: 50, Window: time.Millisecond},
 			func(*testing.T) journal.Log { return newMemLog() }},
 		{"on bolt", 1500, 20, Options{ChunkBytes: 1000, FeedBytes: 4000, PageEvents: 20}, func(t *testing.T) journal.Log {
@@ -237,7 +237,7 @@ func testPlaceIsExact(t *testing.T, o Options) {
 	newest.Store(publish(t, log, 8, 8000).Seq)
 	readers.Wait()
 	for i, f := range testFilters {
-		events := log.all(filter(t, f[0], f[1]), 1)
+		events := log.All(filter(t, f[0], f[1]), 1)
 		next, distinct := 0, 0
 		for j, s := range all[i] {
 			for next < len(events) && events[next].ID.Seq <= s.place {
@@ -337,7 +337,7 @@ func TestAWorkerDrivesManyCursors(t *testing.T) {
 	<-done
 	for _, r := range readers {
 		r.until(place(n))
-		r.want(log.all(event.Filter{}, 0))
+		r.want(log.All(event.Filter{}, 0))
 	}
 }
 

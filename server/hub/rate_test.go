@@ -195,10 +195,10 @@ func TestEveryIsExact(t *testing.T) {
 				time.Sleep(time.Second)
 				r.drain()
 				got = append(got, r.got...)
-				if head := place(log.head); r.Place() != head {
+				if head := place(log.Head); r.Place() != head {
 					t.Errorf("complete up to %s at rest, want %s", r.Place(), head)
 				}
-				checkSparse(t, log.all(f, 0), got, seed < 4)
+				checkSparse(t, log.All(f, 0), got, seed < 4)
 				for _, n := range newcomers {
 					n.drain()
 					checkOrder(t, n.got)
@@ -298,7 +298,7 @@ func TestAHoleWhileSamplesWait(t *testing.T) {
 		if got := r.drain(); got != "" {
 			t.Fatalf("got %q, want nothing yet", got)
 		}
-		log.change(func() { log.head += 3 })
+		log.Change(func() { log.Head += 3 })
 		put(t, log, ev("a", "metrics:memory", 0))
 		if got := r.drain(); got != "2 3 7" {
 			t.Errorf("got %q, want all that the record has", got)
@@ -330,7 +330,7 @@ func TestWaitingIsBounded(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		r.drain()
-		r.want(log.all(event.Filter{}, 0))
+		r.want(log.All(event.Filter{}, 0))
 	})
 }
 

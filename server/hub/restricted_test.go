@@ -85,7 +85,7 @@ func TestNoPlaceOfWhatIsHidden(t *testing.T) {
 				head = put(t, log, ev(server, []string{"server:online", "logs:app", "metrics:cpu"}[r.IntN(3)], i))
 			}
 			visible := make(map[event.ID]bool)
-			for _, e := range log.all(mine, 0) {
+			for _, e := range log.All(mine, 0) {
 				visible[e.ID] = true
 			}
 			checker := func(came event.ID) func(string, event.ID) {
@@ -98,9 +98,9 @@ func TestNoPlaceOfWhatIsHidden(t *testing.T) {
 			}
 			if !row.gzip {
 				live.readTo(head, 500, checker(event.ID{}))
-				live.want(log.all(mine, 0))
+				live.want(log.All(mine, 0))
 			}
-			log.trim(event.Line, 50)
+			log.Trim(event.Line, 50)
 			for after := uint64(0); after <= head.Seq; after++ {
 				came := event.ID{}
 				if after > 0 {
@@ -132,7 +132,7 @@ func TestNoPlaceOfWhatIsHidden(t *testing.T) {
 					}
 					if c.Start().Mode == Resumed && !row.thin {
 						c.got = slices.DeleteFunc(c.got, func(e event.Event) bool { return e.Class() == event.Line && e.ID.Seq <= 50 }) // memory may have them still
-						c.want(log.all(mine, after))
+						c.want(log.All(mine, after))
 					}
 				} else {
 					var b Batch
@@ -254,7 +254,7 @@ func TestRestrictedAheadOfTheHub(t *testing.T) {
 	close(log.let)
 	next := put(t, log, ev("a", "server:busy", 2))
 	r.readTo(next, 1000, func(string, event.ID) {})
-	r.want(inner.all(filter(t, "a", ""), own.Seq))
+	r.want(inner.All(filter(t, "a", ""), own.Seq))
 }
 
 // He may come with the place of anything that he may see, such as that of a picture of more than he reads now.
@@ -283,7 +283,7 @@ func TestQuietReadersResumeWithoutTheRecord(t *testing.T) {
 	}
 	h := start(t, log, Options{PageEvents: 10})
 	reads := atomic.Int32{}
-	log.reading = func() { reads.Add(1) }
+	log.Reading = func() { reads.Add(1) }
 	for i := range 3 {
 		r := open(t, h, filter(t, "a", ""), last)
 		head := put(t, log, ev("b", "logs:app", i))
@@ -310,7 +310,7 @@ func TestWhatThePictureDoesNotKnowIsNotSkipped(t *testing.T) {
 		h := start(t, log, Options{MaxServers: 1})
 		r := open(t, h, filter(t, "a", ""), place(1))
 		r.readTo(place(4), 1000, func(string, event.ID) {})
-		r.want(log.all(filter(t, "a", ""), 1))
+		r.want(log.All(filter(t, "a", ""), 1))
 	})
 	t.Run("forgotten types", func(t *testing.T) {
 		log := newMemLog()
@@ -321,12 +321,12 @@ func TestWhatThePictureDoesNotKnowIsNotSkipped(t *testing.T) {
 		f := filter(t, "a", "own:t3,own:t4")
 		r := open(t, h, f, place(4))
 		r.readTo(place(givenTypes+20), 1000, func(string, event.ID) {})
-		r.want(log.all(f, 4))
+		r.want(log.All(f, 4))
 	})
 	t.Run("trimmed before the start", func(t *testing.T) {
 		log := newMemLog()
 		put(t, log, ev("a", "server:online", 0), ev("a", "logs:app", 1), ev("b", "logs:app", 2), ev("b", "x:y", 3))
-		log.trim(event.Line, 3)
+		log.Trim(event.Line, 3)
 		h := start(t, log, Options{})
 		r := open(t, h, filter(t, "a", ""), place(1))
 		var gap *GapError
@@ -399,7 +399,7 @@ func TestNobodyJoinsPastAHole(t *testing.T) {
 	f := filter(t, "a", "")
 	first := subscribe(t, h, f, place(1)) // the feed lives
 	put(t, log, ev("a", "logs:app", 1), ev("a", "logs:app", 2))
-	inner.trim(event.Line, 3)
+	inner.Trim(event.Line, 3)
 	close(log.let)
 	last := put(t, log, ev("a", "server:idle", 3))
 	waitPlace(h, first.life, last)
@@ -409,5 +409,5 @@ func TestNobodyJoinsPastAHole(t *testing.T) {
 		t.Fatalf("got %v, want a gap up to %s", err, place(3))
 	}
 	r.until(last)
-	r.want(inner.all(f, 1))
+	r.want(inner.All(f, 1))
 }

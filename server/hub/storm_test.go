@@ -23,7 +23,7 @@ func TestResumersDoNotStallTheLive(t *testing.T) {
 	let := make(chan struct{})
 	var reading, most atomic.Int32
 	entered := make(chan struct{}, 2000)
-	log.reading = func() {
+	log.Reading = func() {
 		n := reading.Add(1)
 		defer reading.Add(-1)
 		for {
@@ -53,12 +53,12 @@ func TestResumersDoNotStallTheLive(t *testing.T) {
 	for i := range 100 {
 		live.until(put(t, log, ev("a", "logs:app", i)))
 	}
-	live.want(log.all(event.Filter{}, 0))
+	live.want(log.All(event.Filter{}, 0))
 	close(let)
 	wg.Wait()
 	for i, r := range back {
 		r.until(place(150))
-		r.want(log.all(event.Filter{}, uint64(1+i%40)))
+		r.want(log.All(event.Filter{}, uint64(1+i%40)))
 	}
 	if n := most.Load(); n != 3 {
 		t.Errorf("%d read the record at once, want 3", n)
@@ -84,7 +84,7 @@ func TestNewcomersShareThePicture(t *testing.T) {
 	}
 	for _, r := range []*reader{one, two, three} {
 		r.until(last)
-		r.want(log.all(event.Filter{}, 0))
+		r.want(log.All(event.Filter{}, 0))
 	}
 	runtime.GC()
 	if one.feed.snap.newest.Value() != nil {
@@ -124,7 +124,7 @@ func TestNewcomersWhileEventsFlow(t *testing.T) {
 					r.take(b)
 				}
 				end := c.Place().Seq
-				want := log.all(c.feed.filter, from)
+				want := log.All(c.feed.filter, from)
 				i := 0
 				for i < len(want) && want[i].ID.Seq <= end {
 					i++

@@ -144,7 +144,7 @@ func TestEndIsTheEnd(t *testing.T) {
 					t.Errorf("got %v after the end", fr)
 				}
 				seqs := recorded(got)
-				sameSeqs(t, "up to the end", seqs, s.log.all(event.Filter{}, 1)[:len(seqs)])
+				sameSeqs(t, "up to the end", seqs, s.log.places(event.Filter{}, 1)[:len(seqs)])
 				if n := len(seqs); n > 0 {
 					s.until(func() bool { return limits[i].Load() > 0 }, func() string { return "End did not return" })
 					if seqs[n-1] > limits[i].Load() {
@@ -159,9 +159,9 @@ func TestEndIsTheEnd(t *testing.T) {
 				runtime.Gosched()
 			}
 			h.End(event.Closing{Reason: "revoked", Message: fmt.Sprint("number ", i)})
-			s.log.mu.Lock()
-			limits[i].Store(s.log.head)
-			s.log.mu.Unlock()
+			s.log.Mu.Lock()
+			limits[i].Store(s.log.Head)
+			s.log.Mu.Unlock()
 			h.End(event.Closing{Reason: "ended"}) // counts for nothing
 		}
 		reading.Wait()
@@ -219,7 +219,7 @@ func TestEndOfAStuckReader(t *testing.T) {
 			for range 20 {
 				s.log.put(ev(t, "a", "x:y", still, 9000))
 			}
-			s.seen(int64(s.log.head))
+			s.seen(int64(s.log.Head))
 			if now := s.streams.Stats().Bytes; now == written {
 				still++
 			} else {
@@ -277,7 +277,7 @@ func TestPolls(t *testing.T) {
 			}
 		}
 		filter, _ := event.ParseFilter("a", "")
-		all := s.log.all(filter, 0)
+		all := s.log.places(filter, 0)
 		sameSeqs(t, "all polls", got, all[:len(got)])
 		if len(got) < 300 {
 			t.Errorf("%d events in %d polls", len(got), polls)
@@ -320,7 +320,7 @@ func TestNoPlaceOfWhatIsHidden(t *testing.T) {
 			f.close()
 		}
 		visible := make(map[string]bool)
-		for _, seq := range s.log.all(mine, 0) {
+		for _, seq := range s.log.places(mine, 0) {
 			visible[event.ID{Epoch: 7, Seq: seq}.String()] = true
 		}
 		for _, fr := range frames {
@@ -363,7 +363,7 @@ func TestLogLines(t *testing.T) {
 			narrow(t, conn)
 			for i := 0; s.streams.Stats().Closed["slow"] == 0; i++ {
 				s.log.put(ev(t, "a", "x:y", i, 9000))
-				s.seen(int64(s.log.head))
+				s.seen(int64(s.log.Head))
 			}
 			s.settle(0)
 			levels := map[string]string{"gone": "DEBUG", "revoked": "INFO", "slow": "WARN"}

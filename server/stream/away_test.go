@@ -142,7 +142,7 @@ func TestNobodyWaitsForTheHubInTheWayOfOthers(t *testing.T) {
 				all = append(all, f)
 			}
 			broken.Store(true)
-			s.log.change(func() { s.log.epoch, s.log.head, s.log.events = 8, 0, nil })
+			s.log.Change(func() { s.log.Epoch, s.log.Head, s.log.Events = 8, 0, nil })
 			s.until(func() bool { ready, _ := s.hub.Turned(); return !ready }, func() string { return "the hub has not noticed" })
 			log.set(journal.Away{Since: time.Now().Add(-time.Hour), Err: errors.New("gone")})
 			for _, f := range all {

@@ -115,7 +115,7 @@ func BenchmarkFanout(b *testing.B) {
 					batch[i] = sample
 				}
 				s.log.put(batch...)
-				s.log.change(func() { s.log.events = s.log.events[max(0, len(s.log.events)-2*benchWindow):] })
+				s.log.Change(func() { s.log.Events = s.log.Events[max(0, len(s.log.Events)-2*benchWindow):] })
 			})
 			s.stop()
 		}

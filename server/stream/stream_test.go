@@ -90,7 +90,7 @@ func TestEveryReaderGetsTheWholeRecord(t *testing.T) {
 					}
 					f.close()
 				}
-				want := s.log.all(filter, first.Seq)
+				want := s.log.places(filter, first.Seq)
 				sameSeqs(t, filter.Key(), got, want)
 			})
 		}
@@ -127,14 +127,14 @@ func TestResume(t *testing.T) {
 				for i := range 3000 {
 					last = s.log.put(ev(t, "a", testTypes[i%len(testTypes)], i, 150))
 				}
-				sameSeqs(t, "live", recorded(live.until(at(last))), s.log.all(event.Filter{}, 1))
+				sameSeqs(t, "live", recorded(live.until(at(last))), s.log.places(event.Filter{}, 1))
 				for _, after := range []uint64{1, 2, 1499, 2990, last.Seq} {
 					f := s.follow("/", event.ID{Epoch: 7, Seq: after}.String())
 					got := f.until(named("stream:heartbeat"))
 					if got[0].field("mode") != "resumed" {
 						t.Errorf("got %v, want to resume", got[0])
 					}
-					sameSeqs(t, fmt.Sprint("after ", after), recorded(got), s.log.all(event.Filter{}, after))
+					sameSeqs(t, fmt.Sprint("after ", after), recorded(got), s.log.places(event.Filter{}, after))
 					f.close()
 				}
 			})
@@ -181,7 +181,7 @@ func TestTheLogBeginsAnew(t *testing.T) {
 		s.seen(1) // or it would never notice that the log is another
 		f := s.follow("/", "")
 		f.until(named("stream:heartbeat"))
-		s.log.change(func() { s.log.epoch, s.log.head, s.log.events = 8, 0, nil })
+		s.log.Change(func() { s.log.Epoch, s.log.Head, s.log.Events = 8, 0, nil })
 		got, ok := f.next()
 		if !ok {
 			t.Fatalf("the stream ended: %v", f.err)
@@ -207,13 +207,13 @@ func TestTrimmedIsTold(t *testing.T) {
 			s.log.put(ev(t, "a", "metrics:cpu", i, 0), ev(t, "a", "x:y", i, 0))
 		}
 		s.seen(60)
-		s.log.trim(event.Sample, 40)
+		s.log.Trim(event.Sample, 40)
 		f := s.follow("/?types=metrics,x:*", "7.10")
 		got := f.until(named("stream:heartbeat"))
 		if gap := got[1]; gap.event != "stream:gap" || gap.id != "" || gap.field("reason") != "trimmed" || gap.field("from") != "7.10" || gap.field("to") != "7.40" {
 			t.Errorf("got %v, want a gap from 7.10 to 7.40", gap)
 		}
-		sameSeqs(t, "left", recorded(got), s.log.all(event.Filter{}, 10))
+		sameSeqs(t, "left", recorded(got), s.log.places(event.Filter{}, 10))
 	})
 }
 
@@ -293,7 +293,7 @@ func TestSignsOfLifeWhileBehind(t *testing.T) {
 		}
 		close(slow.let)
 		got := f.until(named("stream:heartbeat"))
-		sameSeqs(t, "missed", recorded(got), s.log.all(event.Filter{}, 3))
+		sameSeqs(t, "missed", recorded(got), s.log.places(event.Filter{}, 3))
 	})
 }
 
@@ -371,7 +371,7 @@ func TestStorms(t *testing.T) {
 					}
 				}
 				f.close()
-				sameSeqs(t, "one who stays", got, s.log.all(event.Filter{}, 100)[:len(got)])
+				sameSeqs(t, "one who stays", got, s.log.places(event.Filter{}, 100)[:len(got)])
 			})
 		}
 		for w := range 8 {

@@ -45,7 +45,7 @@ func BenchmarkTopics(b *testing.B) {
 			drain(i % topics)
 			i++
 			if i%topics == 0 {
-				s.log.change(func() { s.log.events = s.log.events[len(s.log.events)-10:] })
+				s.log.Change(func() { s.log.Events = s.log.Events[len(s.log.Events)-10:] })
 			}
 		}
 	})

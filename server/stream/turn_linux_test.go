@@ -21,7 +21,7 @@ func TestWhoWaitsForHisTurn(t *testing.T) {
 	var hold atomic.Bool
 	let, free := letGo()
 	var held atomic.Int32
-	log.reading = func() {
+	log.Reading = func() {
 		if hold.Load() {
 			held.Add(1)
 			<-let
@@ -75,7 +75,7 @@ func TestWhoWaitsForHisTurn(t *testing.T) {
 	hold.Store(false)
 	free()
 	for _, f := range []*follower{first, waits, late} {
-		sameSeqs(t, "missed", recorded(f.until(named("stream:heartbeat"))), s.log.all(event.Filter{}, 3))
+		sameSeqs(t, "missed", recorded(f.until(named("stream:heartbeat"))), s.log.places(event.Filter{}, 3))
 	}
 }
 
@@ -90,7 +90,7 @@ func TestTheEndOfWhoWaitsForHisTurn(t *testing.T) {
 	log := newMemLog()
 	var hold, held atomic.Bool
 	let, free := letGo()
-	log.reading = func() {
+	log.Reading = func() {
 		if hold.Load() {
 			held.Store(true)
 			<-let
