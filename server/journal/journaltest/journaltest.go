@@ -1,5 +1,6 @@
 // Package journaltest is what every engine of journal.Log must pass: the contract of package journal, as tests. An
-// engine's own test file is a call of [TestLog] and what only that engine can break.
+// engine's own test file is a call of [TestLog] and what only that engine can break. [Memory] is a record for the tests of
+// what stands on one.
 package journaltest
 
 import (
