@@ -133,41 +133,21 @@ func (s *Leases) renew(ctx context.Context, leases []limit.Lease, ttl time.Durat
 	return err
 }
 
-// errClock reports a Redis whose clock is another each time that it is asked.
-var errClock = errors.New("the clock of Redis leaps")
-
-// run runs a script within a time that Redis is told of, by its own clock: what is given up here is not done later, by a Redis that stood still or over a
-// connection that did. It returns the script's first number.
+// run runs a script within a time; see clock.run. It returns the script's first number.
 func (s *Leases) run(ctx context.Context, within time.Duration, script *goredis.Script, keys []string, ttl time.Duration, args func(until int64) []any) (int64, error) {
 	if n := int64(ttl); n > s.ttl.Load() {
 		s.ttl.Store(n)
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	deadline, _ := ctx.Deadline()
-	for range 2 { // the first time the clock may turn out to have been set
-		until, err := s.clock.theirs(ctx, s.redis, deadline)
-		if err != nil {
-			return 0, err
-		}
-		got, err := script.Run(ctx, s.redis, keys, args(until)...).Int64Slice()
-		if err != nil {
-			if _, said := errors.AsType[goredis.Error](err); !said { // it may be on its way yet
-				s.mu.Lock()
-				s.doubt = later(s.doubt, deadline.Add(clockError))
-				s.mu.Unlock()
-			}
-			return 0, err
-		}
-		if len(got) != 2 {
-			return 0, fmt.Errorf("cluster: a script answers %v", got)
-		}
-		s.clock.tick(got[1])
-		if got[0] >= 0 {
-			return got[0], nil
-		}
+	n, _, err := s.clock.run(ctx, s.redis, script, keys, args)
+	if _, said := errors.AsType[goredis.Error](err); err != nil && !said && !errors.Is(err, errClock) { // it may be on its way yet
+		deadline, _ := ctx.Deadline()
+		s.mu.Lock()
+		s.doubt = later(s.doubt, deadline.Add(clockError))
+		s.mu.Unlock()
 	}
-	return 0, errClock
+	return n, err
 }
 
 func later(a, b time.Time) time.Time {

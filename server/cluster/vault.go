@@ -34,6 +34,7 @@ type Vault struct {
 	redis  goredis.UniversalClient
 	prefix string
 	remote journal.Remote
+	clock  clock
 }
 
 var _ auth.Vault = (*Vault)(nil)
@@ -79,11 +80,12 @@ func (v *Vault) Look(ctx context.Context, key string) (value []byte, err error) 
 	return value, nil
 }
 
-// Take implements auth.Vault.
+// Take implements auth.Vault. What it gives up on stays, unless the answer was lost on its way.
 func (v *Vault) Take(ctx context.Context, key string) (value []byte, err error) {
 	err = v.ask(ctx, func(ctx context.Context) error {
-		text, err := takeScript.Run(ctx, v.redis, v.keys(key)).Text()
-		if err == nil {
+		n, got, err := v.clock.run(ctx, v.redis, takeScript, v.keys(key), func(until int64) []any { return []any{until} })
+		if err == nil && n == 1 && len(got) == 1 {
+			text, _ := got[0].(string)
 			value = []byte(text)
 		}
 		return err

@@ -114,3 +114,26 @@ func TestVaultWithoutRedis(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A ticket that nobody could wait for is there still when Redis, which stood still, goes on.
+func TestVaultGivesUp(t *testing.T) {
+	server := redistest.Start(t)
+	v := NewVault(client(t, server), prefix, nil)
+	if err := v.Put(t.Context(), "key", "ada", []byte("x"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if value, err := v.Take(t.Context(), "other"); value != nil || err != nil { // and so Redis's clock is known
+		t.Fatalf("got %q, %v", value, err)
+	}
+	server.Pause()
+	if _, err := v.Take(t.Context(), "key"); !errors.Is(err, journal.ErrUnavailable) {
+		t.Errorf("of a Redis that stands still: got %v", err)
+	}
+	server.Resume()
+	if value, err := v.Take(t.Context(), "key"); string(value) != "x" || err != nil {
+		t.Errorf("got %q, %v, want the ticket", value, err)
+	}
+	if value, err := v.Take(t.Context(), "key"); value != nil || err != nil {
+		t.Errorf("got %q, %v a second time", value, err)
+	}
+}
