@@ -34,10 +34,7 @@ func (r *Redactor) object(s *scratch, data []byte) (ok bool) {
 		case ' ', '\n', '\t', '\r', ':':
 			i++
 		case '{', '[':
-			inside := v
-			if n := len(s.stack); n > 0 && s.stack[n-1].inside.how > inside.how {
-				inside = s.stack[n-1].inside
-			}
+			inside := r.valueVerdict(s, v, name, nil)
 			if inside.how == timid {
 				inside = verdict{}
 			}

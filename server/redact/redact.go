@@ -38,7 +38,7 @@ type ownRule struct {
 // Data of its own where there was something to replace.
 //
 // A Key that holds a secret keeps telling events apart: its mark is followed by a fingerprint that only this process can make. So
-// what is published again with such an id after a restart is recorded again.
+// what is published again with such an id after a restart, or to another instance, is recorded again.
 func (r *Redactor) Event(ev event.Event) event.Event {
 	s := r.scratch()
 	defer r.free(s)
