@@ -135,6 +135,11 @@ func (s *Server) admit(r *http.Request, stream bool) error {
 // may lets those through whose grant is for the scope; zero is anybody who is known.
 func (s *Server) may(scope auth.Scope, next http.Handler) http.Handler {
 	return s.answer(func(w http.ResponseWriter, r *http.Request) error {
+		if asksStream(r) { // before a ticket is used up: who is sent elsewhere brings it there
+			if err := s.elsewhere(r); err != nil {
+				return err
+			}
+		}
 		if err := s.admit(r, asksStream(r)); err != nil {
 			if refusal := new(auth.Refusal); asksStream(r) && errors.As(err, &refusal) && refusal.Code == auth.Unavailable {
 				s.later(w, refusal.Text)

@@ -43,9 +43,6 @@ func (s *Server) stream() handler {
 			s.streams.SetHeader(w.Header(), ask)
 			return nil
 		}
-		if err := s.elsewhere(r); err != nil {
-			return err
-		}
 		done, err := s.openStream(r, &ask)
 		if err != nil {
 			return err
