@@ -214,6 +214,9 @@ func TestEveryRouteWithEveryToken(t *testing.T) {
 						t.Errorf("the answer tells what may not be seen: %s", a.body)
 					}
 					status, code := want(route, asker.code, asker.scopes, asker.sees)
+					if by == "url" && route.Method+route.Path == "GET/signin" {
+						status = 303 // to the same without it
+					}
 					if route.Who == "readers" {
 						if status == 200 && by == "url" { // and then the page without it
 							status = 303

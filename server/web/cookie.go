@@ -22,6 +22,13 @@ func cookieName(secure bool) string {
 // readerCookie holds a hash of who used this browser last, so that the next one does not find what was kept for him.
 const readerCookie = "telltale-reader"
 
+// maxCookie is how long name and value of a cookie may be together: browsers drop what is longer, without a word (RFC 6265bis, section 5.6).
+const maxCookie = 4096
+
+// errTooLong refuses a token that is good, and longer than a browser keeps.
+var errTooLong = fail(http.StatusRequestEntityTooLarge, "That token is too long for a browser's session: at most %d bytes with its name. "+
+	`Ask for one that names its servers by patterns, such as "web-*".`, maxCookie).code("tooLong")
+
 // setSession gives the browser the token as its session, for as long as it is good. Scripts can't read it, and pages of other sites can't
 // make the browser send it with anything but a plain link to here.
 func setSession(w http.ResponseWriter, v *visit, token string, grant *auth.Grant) {
@@ -39,10 +46,14 @@ func endSession(w http.ResponseWriter, v *visit) {
 	http.SetCookie(w, &http.Cookie{Name: cookieName(v.secure), Path: "/", Secure: v.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: -1})
 }
 
-// begin signs the visit's browser in.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, token string, grant *auth.Grant) {
+// begin signs the visit's browser in, or returns errTooLong.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, token string, grant *auth.Grant) error {
+	if len(cookieName(visitOf(r).secure))+len(token) > maxCookie {
+		return errTooLong
+	}
 	setSession(w, visitOf(r), token, grant)
 	s.audit.did(r, "signed in", grant)
+	return nil
 }
 
 // greet has a browser forget what it kept for another user: pages, pictures, settings. It does nothing for the same user as before. It is not for

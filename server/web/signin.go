@@ -50,6 +50,11 @@ func (s *Server) signIn() handler {
 			http.Redirect(w, r, view.Next, http.StatusSeeOther)
 			return nil
 		}
+		if visitOf(r).taken { // the page is not to stand under an address with a token
+			w.Header().Set("Cache-Control", "no-store")
+			http.Redirect(w, r, r.URL.RequestURI(), http.StatusSeeOther)
+			return nil
+		}
 		if v := visitOf(r); v.by != "" && !view.Out {
 			if err := s.admit(r, false); err == nil {
 				view.User = v.grant.User
@@ -100,6 +105,8 @@ func sentence(code auth.Code) (problem, hint string) {
 		return "That link has been used, or is too old.", "Ask for a new one, or sign in with a token."
 	case "urlToken":
 		return "Tokens in addresses are not taken here.", "Paste the token below instead."
+	case "tooLong":
+		return "That token is too long for a browser to keep.", "Ask for one that names its servers by patterns, such as \"web-*\"."
 	case auth.Missing, "":
 		return "", ""
 	}
@@ -148,7 +155,11 @@ func (s *Server) takeSignIn() handler {
 		case err != nil:
 			return err
 		}
-		s.begin(w, r, token, grant)
+		if err := s.begin(w, r, token, grant); err != nil {
+			view := signInView{Next: next}
+			view.Problem, view.Hint = sentence("tooLong")
+			return s.showSignIn(w, http.StatusRequestEntityTooLarge, view)
+		}
 		greet(w, r, grant)
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil
@@ -184,23 +195,26 @@ func (s *Server) readers(next http.Handler) http.Handler {
 			}
 		}
 		here := r.URL.RequestURI()
-		if err == nil {
-			if v.taken { // the page looks the same in an open server, where the address may have one too
-				w.Header().Set("Cache-Control", "no-store")
-				if v.by == byURL && !s.guard.Open() {
-					if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
-						return s.confirm(w, r, here)
-					}
-					s.begin(w, r, v.token, v.grant)
-				}
-				http.Redirect(w, r, here, http.StatusSeeOther)
-				return nil
-			}
+		if err == nil && !v.taken {
 			if v.by == byCookie {
 				greet(w, r, v.grant)
 			}
 			next.ServeHTTP(w, r)
 			return nil
+		}
+		if err == nil { // the page looks the same in an open server, where the address may have a token too
+			if v.by == byURL && !s.guard.Open() {
+				if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+					w.Header().Set("Cache-Control", "no-store")
+					return s.confirm(w, r, here)
+				}
+				err = s.begin(w, r, v.token, v.grant)
+			}
+			if err == nil {
+				w.Header().Set("Cache-Control", "no-store")
+				http.Redirect(w, r, here, http.StatusSeeOther)
+				return nil
+			}
 		}
 		why := ""
 		if no, ok := errors.AsType[*auth.Refusal](err); ok && no.Code != auth.Unavailable {

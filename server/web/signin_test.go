@@ -10,6 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/mcp-cloud/telltale/server/auth"
 	"github.com/mcp-cloud/telltale/server/web"
 )
 
@@ -184,7 +185,7 @@ func TestTokenInAddressIsNotKept(t *testing.T) {
 					}
 					a := g.once(t, method, path+glue+"auth="+tok, body, "Accept", accept, "Content-Type", "application/json")
 					fmt.Fprintln(&said, method, path, a.status, withoutCookies(a.header), a.body)
-					if strings.HasPrefix(path, "/servers") && tok == good && method == "GET" && (a.status != 303 || a.header.Get("Location") != path) {
+					if (path == "/signin" || strings.HasPrefix(path, "/servers") && tok == good) && method == "GET" && (a.status != 303 || a.header.Get("Location") != path) {
 						t.Errorf("%s: got %d to %q, want the same page without the token", path, a.status, a.header.Get("Location"))
 					}
 				}
@@ -254,5 +255,32 @@ func TestSignInFromAnotherSite(t *testing.T) {
 		if a = g.once(t, "GET", to.RequestURI(), ""); a.status != 200 || !strings.Contains(a.body, "mallory") {
 			t.Errorf("%s: got %d %s", site, a.status, a.body)
 		}
+	}
+}
+
+// A browser drops a cookie of more than 4096 bytes without a word: so the words are ours.
+func TestTokenTooLongForASession(t *testing.T) {
+	g := openGuarded(t, nil)
+	var names []string
+	for i := range 90 {
+		names = append(names, fmt.Sprintf("customer-%03d-payments-backend-eu-central", i))
+	}
+	long := token("bob", jwt.MapClaims{"servers": names})
+	if len(long) < 4096 || len(long) > auth.MaxToken {
+		t.Fatalf("the token has %d bytes", len(long))
+	}
+	if a := g.do(t, "GET", "/api/me", "", "Authorization", "Bearer "+long); a.status != 200 {
+		t.Errorf("it is not good anyway: %d %s", a.status, a.body)
+	}
+	a := g.once(t, "POST", "/signin", url.Values{"token": {long}}.Encode(), "Content-Type", form)
+	if a.status != 413 || !strings.Contains(a.body, "too long") || len(a.header["Set-Cookie"]) > 0 {
+		t.Errorf("by the form: got %d %v", a.status, a.header)
+	}
+	a = g.once(t, "GET", "/?auth="+long, "")
+	if at := a.header.Get("Location"); a.status != 303 || at != "/signin?why=tooLong" || len(a.header["Set-Cookie"]) > 0 {
+		t.Errorf("by the address: got %d %v", a.status, a.header)
+	}
+	if a := g.once(t, "GET", "/signin?why=tooLong", ""); !strings.Contains(a.body, "too long") {
+		t.Errorf("the page does not say it: %s", a.body)
 	}
 }
