@@ -71,8 +71,8 @@ func (o *Over) Event() *event.Limit {
 // newID is random, so that nobody can tell from his own how many others there are, and always of the same length.
 func newID() uint64 { return rand.Uint64()>>1 | 1<<62 }
 
-// prefixOf returns by what an address counts.
-func prefixOf(a netip.Addr) netip.Prefix {
+// PrefixOf returns by what an address counts: of IPv6 a /64, as one machine has all of it.
+func PrefixOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := a.BitLen()
 	if a.Is6() {

@@ -172,7 +172,7 @@ func (r *Registry) over(o Owner, poll bool) *Over {
 	}
 	which, limit := "", 0
 	switch l := r.limits; {
-	case l.Address > 0 && o.Addr.IsValid() && count(r.addresses[prefixOf(o.Addr)]) >= l.Address:
+	case l.Address > 0 && o.Addr.IsValid() && count(r.addresses[PrefixOf(o.Addr)]) >= l.Address:
 		which, limit = event.LimitAddress, l.Address
 	case l.All > 0 && all >= l.All:
 		which, limit = event.LimitAll, l.All
@@ -193,7 +193,7 @@ func (r *Registry) hold(o Owner) (user, address *holder) {
 		}
 	}
 	if o.Addr.IsValid() {
-		prefix := prefixOf(o.Addr)
+		prefix := PrefixOf(o.Addr)
 		if address = r.addresses[prefix]; address == nil {
 			address = new(holder)
 			r.addresses[prefix] = address
@@ -208,7 +208,7 @@ func (r *Registry) letGo(user, address *holder, addr netip.Addr) {
 		delete(r.users, user.name)
 	}
 	if address != nil && address.streams == 0 && address.polls == 0 {
-		delete(r.addresses, prefixOf(addr))
+		delete(r.addresses, PrefixOf(addr))
 	}
 }
 

@@ -40,7 +40,7 @@ func (a *audit) refused(r *http.Request, err error) {
 	}
 	v := visitOf(r)
 	address := addrText(v.addr)
-	_, tell := a.told.Allow(address, 1)
+	_, tell := a.told.Allow(limit.PrefixOf(v.addr).String(), 1)
 	a.mu.Lock()
 	a.refusal[string(e.Code)]++
 	silent := a.silent

@@ -82,7 +82,7 @@ func (s *Server) publish() handler {
 
 // appendFailed tells a publisher that nothing was recorded and that it may send the same again; or that it is open whether it was.
 func appendFailed(r *http.Request, err error) error {
-	if r.Context().Err() != nil {
+	if r.Context().Err() != nil && !errors.Is(err, journal.ErrUnsettled) {
 		return errClientGone
 	}
 	p := fail(http.StatusServiceUnavailable, "The events could not be recorded: none of them is. Send them again.")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -126,12 +127,21 @@ func (s *Server) answer(h handler) http.Handler {
 		p := problemOf(err)
 		switch {
 		case errors.Is(err, errCrowded), p.meant: // a flood must not become one of our log; metrics count it
-			s.logger.Debug("request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status)
+			s.failures().Debug("request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status)
 		case p.Status >= 500:
-			s.logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", p.Status, "error", err)
+			s.failures().Error("request failed", "method", r.Method, "path", r.URL.Path, "status", p.Status, "error", err)
 		}
 		writeProblem(w, p)
 	})
+}
+
+// failures is the log for what names paths and says what went wrong inside: where tokens are asked for not the one that is published, as who may see
+// this machine may not therefore know which servers there are.
+func (s *Server) failures() *slog.Logger {
+	if s.guard.Open() {
+		return s.logger
+	}
+	return s.private
 }
 
 func writeProblem(w http.ResponseWriter, p *problem) {

@@ -75,7 +75,7 @@ type Config struct {
 	Version   string        // of this program
 	Heartbeat time.Duration // of streams; 0: DefaultHeartbeat
 	Logger    *slog.Logger  // nil: nowhere
-	// Private is told what names users and addresses: who signed in, whose stream ended. nil: Logger.
+	// Private is told what names users, addresses and servers: who signed in, whose stream ended, which request failed and why. nil: Logger.
 	Private *slog.Logger
 	// Streams adjusts the streams; its Heartbeat, Version and Logger are those above.
 	Streams stream.Options
@@ -119,6 +119,7 @@ type Server struct {
 	version     string
 	heartbeat   time.Duration
 	logger      *slog.Logger
+	private     *slog.Logger // not published
 	observe     func(method, path string, status int, took time.Duration)
 	crossOrigin *http.CrossOriginProtection
 	streams     *stream.Server
@@ -173,7 +174,7 @@ func New(c Config) (*Server, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	private := cmp.Or(c.Private, s.logger)
+	s.private = cmp.Or(c.Private, s.logger)
 	if s.guard = c.Guard; s.guard == nil {
 		var err error
 		if s.guard, err = auth.New(auth.Config{}); err != nil {
@@ -187,16 +188,16 @@ func New(c Config) (*Server, error) {
 	s.maxBody = cmp.Or(c.Access.MaxBody, DefaultMaxBody)
 	s.bodies = newBudget(max(maxUnderWay, (1+unfolds)*s.maxBody+maxWindow)) // the largest body has to find room
 	s.maxEvent = cmp.Or(c.Access.MaxEvent, maxEvent)
-	s.registry = limit.New(c.Access.Streams, c.Access.Leases, private)
+	s.registry = limit.New(c.Access.Streams, c.Access.Leases, s.private)
 	s.rates = limit.NewRates(c.Access.Publishing, 0)
-	s.audit = newAudit(private)
+	s.audit = newAudit(s.private)
 	for _, origin := range append(slices.Clone(c.Access.Origins), originOf(c.Access.PublicURL)...) {
 		if err := s.crossOrigin.AddTrustedOrigin(origin); err != nil {
 			return nil, fmt.Errorf("web: %w", err)
 		}
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
-	c.Streams.Heartbeat, c.Streams.Version, c.Streams.Logger = s.heartbeat, c.Version, private
+	c.Streams.Heartbeat, c.Streams.Version, c.Streams.Logger = s.heartbeat, c.Version, s.private
 	c.Streams.Record = s.remote
 	s.streams = stream.New(c.Hub, c.Streams)
 	app, err := newApp(c.Files, c.Version, c.Hub, s.heartbeat, s.meOf)
