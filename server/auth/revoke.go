@@ -27,7 +27,8 @@ var ErrTooMany = errors.New("there are too many revocations: lift some that are 
 
 // Revocation turns somebody or something away. Exactly one of its first three fields is set.
 type Revocation struct {
-	// User ends all tokens of a user that were issued at At or before, and those that don't say when. What he is given later is good.
+	// User ends all tokens of a user that were issued at At or before, and those that don't say when. What he is given later is good;
+	// and so is what was given before by a signer whose clock is ahead, for as much as it is: at most Leeway.
 	User string `json:"user,omitempty"`
 	// TokenID ends one token, by Grant.TokenID.
 	TokenID string `json:"token,omitempty"`

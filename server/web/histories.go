@@ -60,6 +60,9 @@ func (s *Server) history() handler {
 			return err
 		}
 		defer leave()
+		if err := s.guard.Still(grantOf(r)); err != nil { // it may have waited long
+			return err
+		}
 		got, err := s.past.Query(r.Context(), ask)
 		if errors.Is(err, history.ErrUnknown) {
 			return absent
@@ -79,7 +82,9 @@ func (s *Server) history() handler {
 			h.Add("Vary", "Authorization, Cookie")
 		}
 		h.Set("Cache-Control", "private, no-cache")
-		if got.To <= got.Complete && len(got.Unreadable) == 0 { // a copy of the record may be put back
+		if visitOf(r).taken { // a cache would keep the address, and the secret in it
+			h.Set("Cache-Control", "no-store")
+		} else if got.To <= got.Complete && len(got.Unreadable) == 0 { // a copy of the record may be put back
 			h.Set("Cache-Control", fmt.Sprintf("private, max-age=%d, immutable", int(pastAge.Seconds())))
 		}
 		sum := sha256.Sum256(body)

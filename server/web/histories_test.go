@@ -150,6 +150,9 @@ func TestHistory(t *testing.T) {
 		if a.status != 200 || a.body != want {
 			t.Errorf("%s: got %d\n%s, want\n%s", from, a.status, a.body, want)
 		}
+		if _, a := s.history(t, base+from+"&auth=secret"); a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("under an address with a token: got %d %v", a.status, a.header)
+		}
 		if got := a.header.Get("Cache-Control"); got != "private, max-age=86400, immutable" {
 			t.Errorf("%s: of what is final Cache-Control is %q", from, got)
 		}

@@ -2,15 +2,19 @@ package web_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/stream"
 	"github.com/mcp-cloud/telltale/server/web"
@@ -155,4 +159,48 @@ func TestLongAccept(t *testing.T) {
 	if a := s.do(t, "GET", "/api/events", "", "Accept", strings.Repeat("a/b,", 100)+"application/json"); a.status != 200 {
 		t.Errorf("got %d, want what stands within reach to count", a.status)
 	}
+}
+
+// heldLog holds each read until it is let.
+type heldLog struct {
+	journal.Log
+	came, let chan struct{}
+}
+
+func (l *heldLog) Read(ctx context.Context, q journal.Query) (journal.Page, error) {
+	l.came <- struct{}{}
+	<-l.let
+	return l.Log.Read(ctx, q)
+}
+
+// Who waits for his turn to read is looked at again when it comes: what was recorded after he was turned away is not for him.
+func TestRevokedWhileWaitingToRead(t *testing.T) {
+	log := &heldLog{let: make(chan struct{}), came: make(chan struct{}, 100)}
+	g := openGuarded(t, func(c *web.Config) { log.Log, c.Log = c.Log, log })
+	admin, his := "Bearer "+token("alice", nil), "Bearer "+token("mallory", nil)
+	read := func(who string) answer {
+		return g.do(t, "GET", "/api/events", "", "Accept", "application/json", "Authorization", who)
+	}
+	var reading sync.WaitGroup
+	for range 8 { // as many as have a turn at once
+		reading.Go(func() { read(admin) })
+	}
+	for range 8 {
+		<-log.came
+	}
+	reading.Go(func() {
+		if a := read(his); a.status != 401 || codeOf(a) != "revoked" || strings.Contains(a.body, "after:revoked") {
+			t.Errorf("got %d %s, want him turned away", a.status, a.body)
+		}
+	})
+	g.do(t, "GET", "/api/me", "", "Authorization", his)
+	for range 1000 { // until he waits: were he to come later, he would be refused at the door
+		runtime.Gosched()
+	}
+	if a := g.do(t, "POST", "/api/admin/revoke", `{"user":"mallory"}`, "Content-Type", "application/json", "Authorization", admin); a.status != 200 {
+		t.Fatal(a.body)
+	}
+	g.do(t, "POST", "/api/servers/web-1/events", `{"type":"after:revoked"}`, "Content-Type", "application/json", "Authorization", admin)
+	close(log.let)
+	reading.Wait()
 }

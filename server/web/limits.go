@@ -78,7 +78,7 @@ func (s *Server) openStream(r *http.Request, ask *stream.Request) (done func(), 
 	if over, is := errors.AsType[*limit.Over](err); is {
 		done, over2 := s.registry.Poll(owner)
 		if over2 != nil {
-			p := fail(http.StatusTooManyRequests, "%s", over2.Event().Message+" "+over2.Help()).code("streams")
+			p := fail(http.StatusTooManyRequests, "%s Come back after the time that Retry-After says.", over2.Event().Message).code("streams")
 			p.retryAfter = seconds(over2.RetryAfter)
 			return nil, p
 		}

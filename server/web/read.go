@@ -81,6 +81,9 @@ func (s *Server) read(media string) handler {
 			return err
 		}
 		defer leave()
+		if err := s.guard.Still(grantOf(r)); err != nil { // it may have waited long
+			return err
+		}
 		if err := s.between(r.Context(), &ask, from, to); err != nil {
 			return fmt.Errorf("web: read: %w", err)
 		}
