@@ -29,6 +29,8 @@ const maxCookie = 4096
 var errTooLong = fail(http.StatusRequestEntityTooLarge, "That token is too long for a browser's session: at most %d bytes with its name. "+
 	`Ask for one that names its servers by patterns, such as "web-*".`, maxCookie).code("tooLong")
 
+func tooLong(v *visit, token string) bool { return len(cookieName(v.secure))+len(token) > maxCookie }
+
 // setSession gives the browser the token as its session, for as long as it is good. Scripts can't read it, and pages of other sites can't
 // make the browser send it with anything but a plain link to here.
 func setSession(w http.ResponseWriter, v *visit, token string, grant *auth.Grant) {
@@ -48,7 +50,7 @@ func endSession(w http.ResponseWriter, v *visit) {
 
 // begin signs the visit's browser in, or returns errTooLong.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, token string, grant *auth.Grant) error {
-	if len(cookieName(visitOf(r).secure))+len(token) > maxCookie {
+	if tooLong(visitOf(r), token) {
 		return errTooLong
 	}
 	setSession(w, visitOf(r), token, grant)

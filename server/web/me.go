@@ -85,6 +85,9 @@ func (s *Server) ticket() handler {
 			p.Field = "for"
 			return p
 		}
+		if want.For == auth.SignIn && tooLong(v, v.token) {
+			return errTooLong
+		}
 		code, expires, err := s.guard.NewTicket(r.Context(), want.For, v.token, v.grant)
 		if errors.Is(err, auth.ErrFull) {
 			return tooManyTickets()

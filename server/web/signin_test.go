@@ -280,6 +280,10 @@ func TestTokenTooLongForASession(t *testing.T) {
 	if at := a.header.Get("Location"); a.status != 303 || at != "/signin?why=tooLong" || len(a.header["Set-Cookie"]) > 0 {
 		t.Errorf("by the address: got %d %v", a.status, a.header)
 	}
+	a = g.do(t, "POST", "/api/tickets", `{"for":"signIn"}`, "Content-Type", "application/json", "Authorization", "Bearer "+long)
+	if a.status != 413 || codeOf(a) != "tooLong" {
+		t.Errorf("a link for it: got %d %s", a.status, a.body)
+	}
 	if a := g.once(t, "GET", "/signin?why=tooLong", ""); !strings.Contains(a.body, "too long") {
 		t.Errorf("the page does not say it: %s", a.body)
 	}
