@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -20,7 +21,7 @@ type publishCmd struct {
 	Type string `arg:"" optional:"" help:"Type of the event, \"category:action\". Without it, events are read from standard input, one JSON object a line."`
 	Data string `arg:"" optional:"" help:"Payload, a JSON object."`
 
-	URL    string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Default: ${default}."`
+	URL    string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Certificates of https are checked against those of the system, or those in the file that SSL_CERT_FILE names. Default: ${default}."`
 	Server string `placeholder:"ID" help:"The server the event is about. Events on standard input may name theirs as \"serverId\" instead."`
 	Token  string `placeholder:"TOKEN" help:"Who is asking, where the server wants to know; better in the environment, as others on this machine can see what is on a command line. Default: none."`
 	ID     string `name:"id" placeholder:"ID" help:"Your own id of the event: published again with the same id, it is recorded once."`
@@ -47,7 +48,7 @@ func (c *publishCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	send := &sender{p: p, url: address + path, header: bearer(c.Token), client: http.Client{Timeout: time.Minute}}
+	send := &sender{p: p, url: address + path, token: c.Token, header: bearer(c.Token), client: http.Client{Timeout: time.Minute}}
 	if c.Type != "" {
 		if c.Server == "" {
 			return errors.New("--server says which server the event is about")
@@ -78,6 +79,7 @@ func (c *publishCmd) Run(p *program) error {
 type sender struct {
 	p      *program
 	url    string
+	token  string
 	header http.Header
 	client http.Client
 }
@@ -136,9 +138,10 @@ func (s *sender) send(body []byte) error {
 			Title, Detail string
 		}
 		if json.Unmarshal(b, &problem) == nil && problem.Detail != "" {
-			return fmt.Errorf("publish: refused (%d %s): %s", answer.StatusCode, problem.Title, printable(problem.Detail))
+			return refusal(answer.StatusCode, s.token, fmt.Errorf("publish: refused (%d %s): %s", answer.StatusCode, problem.Title, printable(problem.Detail)))
 		}
-		return fmt.Errorf("publish: the answer was %s, which is not a Telltale's", answer.Status)
+		line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+		return fmt.Errorf("publish: the answer was %s, which is not a Telltale's: %.200s", answer.Status, printable(line))
 	}
 	var accepted struct {
 		Events []struct {

@@ -19,7 +19,7 @@ import (
 
 // tailCmd follows events.
 type tailCmd struct {
-	URL     string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Default: ${default}."`
+	URL     string `default:"http://127.0.0.1:8080" help:"Where Telltale is served. Certificates of https are checked against those of the system, or those in the file that SSL_CERT_FILE names. Default: ${default}."`
 	Server  string `placeholder:"ID" help:"Only this server; also several, and patterns: \"web-*,db\"."`
 	Types   string `placeholder:"TYPES" help:"Only these types, such as \"server:*,metrics:cpu\"."`
 	Rate    string `placeholder:"N" help:"So many samples a second of each metric of each server are enough, such as 1 or 0.2."`
@@ -54,6 +54,9 @@ func (c *tailCmd) Run(p *program) error {
 		t.note("%s", t.account)
 	}
 	if ctx.Err() == nil {
+		if refused, ok := errors.AsType[*feed.RefusedError](err); ok {
+			return refusal(refused.Status, c.Token, err)
+		}
 		return err
 	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
@@ -64,10 +67,21 @@ func (c *tailCmd) Run(p *program) error {
 
 // bearer is the header that says who is asking; none where there is no token.
 func bearer(token string) http.Header {
-	if token == "" {
+	if token = strings.TrimSpace(token); token == "" { // a file read into the environment ends with a line break
 		return nil
 	}
 	return http.Header{"Authorization": {"Bearer " + token}}
+}
+
+// refusal adds to what a server answered how a token is given to this program.
+func refusal(status int, token string, err error) error {
+	if status != http.StatusUnauthorized {
+		return err
+	}
+	if token == "" {
+		return fmt.Errorf("%w (give a token with --token, or in TELLTALE_TOKEN)", err)
+	}
+	return fmt.Errorf("%w (the token is that of --token or TELLTALE_TOKEN)", err)
 }
 
 // apiURL joins the address of a server, a path and those parameters that are not empty.
@@ -92,6 +106,7 @@ type tailer struct {
 	out   io.Writer
 	notes io.Writer
 	phase feed.Phase
+	had   bool // there was a connection
 	lost  bool // the loss of the connection was told
 	polls bool // that it polls was told
 	buf   []byte
@@ -144,11 +159,16 @@ func (t *tailer) connection(s feed.State) {
 		return
 	}
 	t.phase = s.Phase
+	t.had = t.had || s.Phase == feed.Live || s.Phase == feed.CatchingUp || s.Phase == feed.Polling
 	switch {
 	case s.Phase == feed.Reconnecting || s.Phase == feed.Stale || s.Phase == feed.Offline:
 		if !t.lost {
 			t.lost = true
-			t.note("the connection is lost, trying again: %s", printable(s.Reason))
+			what := "the connection is lost"
+			if !t.had {
+				what = "there is no connection yet"
+			}
+			t.note("%s, trying again: %s", what, printable(s.Reason))
 		}
 	case s.Phase == feed.Polling:
 		if !t.polls || t.lost {
@@ -171,6 +191,11 @@ func (t *tailer) control(e event.Event) {
 	case event.StreamGap.Name(), event.StreamReset.Name():
 		t.note("%s %s", e.Type, printable(string(e.Data)))
 	case event.StreamHeartbeat.Name():
+	case event.StreamSync.Name():
+		if sync, err := event.StreamSync.Decode(e.Data); err == nil && sync.Mode == event.SyncReset {
+			t.note("the place to go on from is not in this record, or not any more (%s): what follows is the present picture", sync.Reason)
+		}
+		fallthrough
 	default:
 		if t.c.Verbose {
 			t.note("%s %s", e.Type, printable(string(e.Data)))

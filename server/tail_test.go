@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,22 @@ func TestTailTellsItsAccount(t *testing.T) {
 	want := regexp.MustCompile(`(?m)^telltale: continuous since \d\d:\d\d:\d\d; received 2, 2 replayed$`)
 	if notes := tail.stderr.String(); !want.MatchString(notes) {
 		t.Errorf("standard error says %q, want %s", notes, want)
+	}
+	serve.end()
+}
+
+// What a place that the record does not know leads to is said without being asked for.
+func TestTailOfAPlaceThatIsNotThere(t *testing.T) {
+	serve := begin(t, noEnv, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--no-host")
+	url := serve.line()
+	if _, _, err := finish(t, `{"serverId":"a","type":"server:online"}`, "publish", "--url", url); err != nil {
+		t.Fatal(err)
+	}
+	tail := begin(t, noEnv, "tail", "--url", url, "--since", "7f3a1c09.658512")
+	tail.line()
+	tail.end()
+	if notes, want := tail.stderr.String(), "the place to go on from is not in this record, or not any more (epoch): what follows is the present picture"; !strings.Contains(notes, want) {
+		t.Errorf("standard error says %q, want %q", notes, want)
 	}
 	serve.end()
 }

@@ -249,6 +249,9 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"no content", feed.Response{Status: 204}, "", "feed: the server says there is nothing to follow (204)", 0, 0},
 		{"bad request", feed.Response{Status: 400, ContentType: "application/problem+json"}, `{"title":"Bad filter","detail":"types: want category:action"}`, "feed: refused (400): types: want category:action", 0, 0},
+		{"a proxy's own words", feed.Response{Status: 400}, "Client sent an HTTP request to an HTTPS server.\n", "feed: refused (400): Client sent an HTTP request to an HTTPS server.", 0, 0},
+		{"a long answer", feed.Response{Status: 400, ContentType: "text/plain"}, strings.Repeat("x", 300), "feed: refused (400)", 0, 0},
+		{"a page without a type", feed.Response{Status: 400}, "<p>", "feed: refused (400)", 0, 0},
 		{"unauthorised", feed.Response{Status: 401}, "", "feed: refused (401)", 0, 0},
 		{"not found", feed.Response{Status: 404, ContentType: "text/html"}, "<p>", "feed: refused (404)", 0, 0},
 		{"request timeout", feed.Response{Status: 408}, "", "", time.Second, 1500 * time.Millisecond},

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/sse"
@@ -24,6 +25,8 @@ const (
 	leastPoll = time.Second
 	// maxRetryAfter bounds what a Retry-After can ask for: longer, and a typing error there would keep a page dark.
 	maxRetryAfter = 10 * time.Minute
+	// maxPlain bounds what is told of an answer in plain text, in bytes.
+	maxPlain = 200
 )
 
 // connect opens one connection and follows it to its end. It returns how long to wait before the next, of which at least
@@ -53,6 +56,9 @@ func (c *Client) connect(ctx context.Context) (refused *RefusedError, wait, leas
 	answer, err := c.Source.Open(ctx, r)
 	if err != nil {
 		c.state.Status = 0
+		if errors.As(err, &refused) {
+			return refused, 0, 0
+		}
 		return nil, c.failed(ctx, err, 0), c.Backoff.Floor
 	}
 	defer answer.Body.Close()
@@ -102,14 +108,23 @@ func accept(a *Response) error {
 	}
 }
 
-// detail returns what problem JSON (RFC 9457) says in words, or "".
+// detail returns what problem JSON (RFC 9457) says in words, or a short line of plain text, as proxies and an https port that was
+// asked over http answer with; or "".
 func detail(a *Response) string {
-	if t, _, _ := mime.ParseMediaType(a.ContentType); !strings.HasSuffix(t, "json") {
+	t, _, _ := mime.ParseMediaType(a.ContentType)
+	if t != "" && t != "text/plain" && !strings.HasSuffix(t, "json") {
 		return ""
 	}
 	b, err := io.ReadAll(io.LimitReader(a.Body, 16<<10))
 	if err != nil {
 		return ""
+	}
+	if !strings.HasSuffix(t, "json") {
+		line := strings.TrimSpace(string(b))
+		if len(line) > maxPlain || !utf8.ValidString(line) || strings.ContainsAny(line, "\n<") {
+			return ""
+		}
+		return line
 	}
 	var problem struct{ Title, Detail string }
 	if json.Unmarshal(b, &problem) != nil {

@@ -77,9 +77,9 @@ type Batch struct {
 }
 
 // RefusedError is returned by Run when the server said that asking again will not help: 204, or a 4xx that waiting does not
-// mend; or that this stream was ended on purpose, which coming back would undo.
+// mend; or that this stream was ended on purpose, which coming back would undo. A Source whose Open returns one is not asked again either.
 type RefusedError struct {
-	Status int    // 200 for a stream that was ended
+	Status int    // 200 for a stream that was ended, 0 where no server was asked
 	Detail string // the server's own words, where it gave any
 }
 
@@ -89,6 +89,8 @@ func (e *RefusedError) Error() string {
 		return "feed: the server says there is nothing to follow (204)"
 	case e.Status == 200:
 		return "feed: ended: " + e.Detail
+	case e.Status == 0:
+		return "feed: " + e.Detail
 	case e.Detail != "":
 		return fmt.Sprintf("feed: refused (%d): %s", e.Status, e.Detail)
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/shared/sse"
@@ -25,7 +27,8 @@ type Source struct {
 var _ feed.Source = (*Source)(nil)
 
 // Open sends the request and returns when the head of the answer is in. Redirects are followed as Client does. A stream
-// compressed with gzip comes unfolded, each piece as soon as it is in.
+// compressed with gzip comes unfolded, each piece as soon as it is in. Where no request can be made of what is asked for it returns a
+// *feed.RefusedError, as trying again would not help.
 func (s *Source) Open(ctx context.Context, r feed.Request) (*feed.Response, error) {
 	method := s.Method
 	if method == "" {
@@ -36,8 +39,11 @@ func (s *Source) Open(ctx context.Context, r feed.Request) (*feed.Response, erro
 		body = s.Body()
 	}
 	req, err := http.NewRequestWithContext(ctx, method, s.URL, body)
+	if err == nil {
+		err = check(req.URL, s.Header)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("httpsource: %w", err)
+		return nil, &feed.RefusedError{Detail: "httpsource: " + err.Error()}
 	}
 	if s.Header != nil {
 		req.Header = s.Header.Clone()
@@ -61,4 +67,19 @@ func (s *Source) Open(ctx context.Context, r feed.Request) (*feed.Response, erro
 		RetryAfter:  answer.Header.Get("Retry-After"),
 		Body:        answer.Body,
 	}, nil
+}
+
+// check returns what a client would refuse to send each time anew.
+func check(u *url.URL, h http.Header) error {
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf(`URL %q: want something like "http://127.0.0.1:8080/api/events"`, u.Redacted())
+	}
+	for name, values := range h {
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }) {
+				return fmt.Errorf("header %s: there is a control character in it, such as a line break at its end", name)
+			}
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package httpsource_test
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,6 +60,27 @@ func TestAsksAsTold(t *testing.T) {
 			if c.got != c.want {
 				t.Errorf("%s: got %q, want %q", c.what, c.got, c.want)
 			}
+		}
+	}
+}
+
+// What no request can be made of is said once, and not tried for ever.
+func TestWhatCanNotBeAsked(t *testing.T) {
+	for _, row := range []struct {
+		name, url string
+		header    http.Header
+		want      string
+	}{
+		{"no scheme", "127.0.0.1:8080/api/events", nil, "127.0.0.1:8080"},
+		{"another scheme", "ftp://me:secret@127.0.0.1/api/events", nil, `URL "ftp://me:xxxxx@127.0.0.1/api/events": want something like "http://`},
+		{"no host", "http:///api/events", nil, "want something like"},
+		{"a line break in a token", "http://127.0.0.1:1/api/events", http.Header{"Authorization": {"Bearer x\n"}}, "header Authorization: there is a control character"},
+	} {
+		client := feed.Client{Source: &httpsource.Source{URL: row.url, Header: row.header}, Handle: func(feed.Batch) {}}
+		err := client.Run(t.Context())
+		var refused *feed.RefusedError
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v, want %s", row.name, err, row.want)
 		}
 	}
 }
