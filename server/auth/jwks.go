@@ -255,7 +255,11 @@ func (f *fetcher) follow(ctx context.Context, hold func([]key), once func()) {
 			return
 		case err != nil:
 			next = fetchAgain
-			f.logger.Error("the keys of the sign-in service can't be fetched; those fetched before stay in force", "err", err, "keys", ids(held))
+			what := "the keys of the sign-in service can't be fetched; those fetched before stay in force"
+			if len(held) == 0 {
+				what = "the keys of the sign-in service can't be fetched; until they are nobody can sign in"
+			}
+			f.logger.Error(what, "err", err, "keys", ids(held))
 		default:
 			if len(keys) == 0 {
 				f.logger.Error("the sign-in service has no keys that could sign tokens", "url", f.url)

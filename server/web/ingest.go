@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
@@ -86,8 +87,11 @@ func appendFailed(r *http.Request, err error) error {
 		return errClientGone
 	}
 	p := fail(http.StatusServiceUnavailable, "The events could not be recorded: none of them is. Send them again.")
-	if errors.Is(err, journal.ErrUnsettled) {
+	switch {
+	case errors.Is(err, journal.ErrUnsettled):
 		p = problemOf(journal.ErrUnsettled)
+	case errors.Is(err, syscall.ENOSPC):
+		p = fail(http.StatusServiceUnavailable, "The disk that holds the record is full: none of the events is recorded. Send them again when there is room.").code("full")
 	}
 	p.retryAfter = 2
 	return errors.Join(p, err)

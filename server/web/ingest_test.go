@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -214,6 +216,20 @@ func TestRecordFails(t *testing.T) {
 	}
 	if !strings.Contains(s.logged.String(), "disk full") {
 		t.Errorf("the log does not say why: %s", s.logged)
+	}
+}
+
+type fullLog struct{ journal.Log }
+
+func (fullLog) Append(context.Context, []event.Event) ([]journal.Receipt, error) {
+	return nil, fmt.Errorf("journal: %w", &os.PathError{Op: "write", Path: "/secret/path", Err: syscall.ENOSPC})
+}
+
+func TestDiskFull(t *testing.T) {
+	s := open(t, func(c *web.Config) { c.Log = fullLog{c.Log} })
+	a := s.do(t, "POST", "/api/servers/a/events", `{"type":"x:y"}`, "Content-Type", "application/json")
+	if a.status != 503 || codeOf(a) != "full" || !strings.Contains(a.body, "disk") || strings.Contains(a.body, "secret") {
+		t.Errorf("got %d %s, want it to say that the disk is full", a.status, a.body)
 	}
 }
 

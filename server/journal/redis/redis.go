@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,16 +152,26 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	l.size.Store(64 << 10) // until it is known
 
 	var first snapshot
+	told := false
 	err = l.askFor(ctx, max(openWait, l.timeout), func(ctx context.Context) error {
-		if err := l.ensure(ctx); err != nil {
-			return trusted(err)
+		err := l.ensure(ctx)
+		if err == nil {
+			first, err = l.look(ctx, l.client, span{after: maxPlace})
+		} else {
+			err = trusted(err)
 		}
-		first, err = l.look(ctx, l.client, span{after: maxPlace})
+		if err != nil && passes(err) && !told {
+			told = true
+			l.logger.Warn("the record does not answer yet, waiting for it", "at", l.where, "for", max(openWait, l.timeout), "err", plain(err))
+		}
 		return err
 	})
 	if err != nil {
 		_, _ = l.client.Close(), l.readers.Close() // nothing depends on it
-		return nil, fmt.Errorf("journal: open the record in %w", err)
+		if wantsPassword(err) {
+			err = fmt.Errorf("%w (it wants a password: rediss://:PASSWORD@HOST, or USER:PASSWORD)", err)
+		}
+		return nil, fmt.Errorf("journal: open the record: %w", err)
 	}
 	l.advise(ctx)
 	l.ring.init(first.epoch, first.head, cmp.Or(o.TailBytes, 8<<20))
@@ -170,6 +181,12 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	l.wg.Go(l.keepTrimmed)
 	l.wg.Go(l.keepNotes)
 	return l, nil
+}
+
+// wantsPassword reports the two answers of a Redis to who did not sign in: one of them is to a script that is longer than it reads from strangers.
+func wantsPassword(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "NOAUTH") || strings.Contains(text, "unauthenticated")
 }
 
 // CheckName returns an error unless a record may have that name.

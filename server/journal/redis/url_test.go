@@ -78,6 +78,9 @@ func TestPassword(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "sesame") || !strings.Contains(err.Error(), server.Addr()) || errors.Is(err, journal.ErrUnavailable) {
 			t.Errorf("got %v, want at once an error that names the address and not the password", err)
 		}
+		if u == "redis://"+server.Addr() && !strings.Contains(err.Error(), "it wants a password") {
+			t.Errorf("got %v, want it to say that a password is missing", err)
+		}
 	}
 	server.Kill()
 	_, err := l.Append(t.Context(), event1)
