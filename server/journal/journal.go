@@ -42,6 +42,18 @@ type Log interface {
 	// ahead of it, is a *GoneError. The batch is the callee's to keep, though not to change. While fn runs, nobody but this Tail waits.
 	Tail(ctx context.Context, after event.ID, fn func(batch []event.Event) error) error
 
+	// At returns the place after which what was recorded from the time t on begins: that of the newest event held that was recorded
+	// before t, in whole milliseconds. What events say of their time themselves does not count. Its Seq is 0 when all that is held
+	// was recorded at t or later, it is the newest place ever given when nothing held was, and it is the zero place as long as nothing was ever recorded.
+	//
+	// Times of recording rise with the places as far as clocks allow. Where a clock was put back by d, or those of instances
+	// differ by d, what comes after the place was recorded at t-d or later, and what comes up to it before t+d; but of a time with less than half as many
+	// places since then as since the clock was wrong, that does not matter. What retention has taken out between the place and the next
+	// event held counts as recorded after t, for nobody knows any more.
+	//
+	// It looks at some hundred events at most, however many there are, and at fewer the nearer t is to now.
+	At(ctx context.Context, t time.Time) (event.ID, error)
+
 	// Bounds returns what the record holds now.
 	Bounds(ctx context.Context) (Bounds, error)
 
@@ -59,7 +71,7 @@ type Receipt struct {
 // Query chooses recorded events.
 type Query struct {
 	After  event.ID     // only events after this place; zero: from the oldest held
-	Before event.ID     // only events before this place; zero: up to the newest
+	Before event.ID     // only events before this place; zero: up to the newest; with an epoch and Seq 0: none
 	Filter event.Filter // only events that pass
 	Limit  int          // at most this many; zero or less: DefaultLimit; more than MaxLimit counts as MaxLimit
 

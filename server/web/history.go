@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
-	"sort"
 	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
@@ -42,29 +40,30 @@ func everyOf(q url.Values) (time.Duration, error) {
 	return d, nil
 }
 
-// between narrows the query to what was recorded from one instant to another, of which either may be zero. The record is
-// in the order of arrival, and an event's time is its publisher's word: so this finds the place where a time begins, and
-// what came late or with a wrong clock is read where it stands, whatever it says.
+// clockSlack is how much more is read on both sides of a range of time: the clocks of publishers and instances that are kept differ by less,
+// so what somebody calls an event of that time is in it. It is short, for who reads a page of lines from a time on wants those of that time.
+const clockSlack = time.Second
+
+// between narrows the query to what was recorded from one instant to another, of which either may be zero, and clockSlack more. It goes
+// by when events were recorded, not by what they say of themselves, which is a stranger's word: what came late or with a wrong clock
+// is read where it stands in the record, and moves nothing else.
 func (s *Server) between(ctx context.Context, ask *journal.Query, from, to time.Time) error {
-	if from.IsZero() && to.IsZero() {
-		return nil
-	}
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
 		p := fail(http.StatusBadRequest, "to=%s is not after from=%s: there is nothing between them.", to.Format(time.RFC3339), from.Format(time.RFC3339))
 		p.Field = "to"
 		return p
 	}
 	if !from.IsZero() {
-		place, err := s.placeAt(ctx, from)
+		place, err := s.log.At(ctx, from.Add(-clockSlack))
 		if err != nil {
 			return err
 		}
-		if ask.After.IsZero() || ask.After.Epoch == place.Epoch && ask.After.Seq < place.Seq {
-			ask.After = afterOf(place)
+		if place.Seq > 0 && (ask.After.IsZero() || ask.After.Epoch == place.Epoch && ask.After.Seq < place.Seq) {
+			ask.After = place
 		}
 	}
 	if !to.IsZero() {
-		place, err := s.placeAt(ctx, to)
+		place, err := s.log.At(ctx, to.Add(clockSlack))
 		if err != nil {
 			return err
 		}
@@ -74,65 +73,6 @@ func (s *Server) between(ctx context.Context, ask *journal.Query, from, to time.
 		}
 	}
 	return nil
-}
-
-// probe is how many events are asked for the time at one place: their median is right though a few of them lie.
-const probe = 9
-
-// placeAt returns the place after which the events of a time begin, by halving the record: some twenty short reads of a million
-// events. Its number is 0 when they begin with the first ever, its epoch is 0 when the record never held an event.
-func (s *Server) placeAt(ctx context.Context, at time.Time) (event.ID, error) {
-	bounds, err := s.log.Bounds(ctx)
-	if err != nil || bounds.Head.IsZero() {
-		return event.ID{}, err
-	}
-	if bounds.Oldest.IsZero() { // all of it has been trimmed
-		return bounds.Head, nil
-	}
-	first := bounds.Oldest.Seq - 1
-	var failed error
-	n := sort.Search(int(bounds.Head.Seq-first), func(i int) bool {
-		if failed != nil {
-			return true
-		}
-		var got journal.Page
-		got, failed = s.log.Read(ctx, journal.Query{
-			After: event.ID{Epoch: bounds.Epoch, Seq: first + uint64(i)}, Limit: probe, AcrossTrimmed: true,
-		})
-		if failed != nil || len(got.Events) == 0 {
-			return true
-		}
-		times := make([]time.Time, len(got.Events))
-		for i, e := range got.Events {
-			times[i] = e.Time
-		}
-		slices.SortFunc(times, time.Time.Compare)
-		return !times[len(times)/2].Before(at)
-	})
-	if failed != nil {
-		return event.ID{}, failed
-	}
-	// The median looks ahead by half of what it is made of: go on, one by one, to the first that is of the time itself.
-	place := event.ID{Epoch: bounds.Epoch, Seq: first + uint64(n)}
-	got, err := s.log.Read(ctx, journal.Query{After: afterOf(place), Limit: probe, AcrossTrimmed: true})
-	if err != nil {
-		return event.ID{}, err
-	}
-	for _, e := range got.Events {
-		if !e.Time.Before(at) {
-			break
-		}
-		place = e.ID
-	}
-	return place, nil
-}
-
-// afterOf is a place to read after: before the first there is no place.
-func afterOf(place event.ID) event.ID {
-	if place.Seq == 0 {
-		return event.ID{}
-	}
-	return place
 }
 
 // maxThinned bounds the events one thinned answer reads, whether it gives them or not.

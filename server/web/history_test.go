@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
@@ -28,30 +30,40 @@ func (s *site) read(t *testing.T, q url.Values) (n []string, a answer) {
 	return n, a
 }
 
-// history fills a record with an event a second, numbered by the seconds after begin; in two places comes something late,
+// measured makes an event with a number, which says that it is of that time.
+func measured(t *testing.T, at time.Time, server string, n int) event.Event {
+	t.Helper()
+	d := event.Draft{Type: "metrics:cpu", ServerID: server, Timestamp: at, Data: fmt.Appendf(nil, `{"n":%d}`, n)}
+	e, err := d.Event("", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// record records events as if it were that time.
+func (s *site) record(t *testing.T, at time.Time, events ...event.Event) {
+	t.Helper()
+	s.clock.Store(at.UnixMilli())
+	if _, err := s.log.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// history fills a record with an event a second, numbered by the seconds after begin; in some places comes something late,
 // and once something from the future.
 func history(t *testing.T, s *site, begin time.Time, seconds int) {
 	t.Helper()
-	var all []event.Event
-	add := func(at time.Time, server string, n int) {
-		d := event.Draft{Type: "metrics:cpu", ServerID: server, Timestamp: at, Data: fmt.Appendf(nil, `{"n":%d}`, n)}
-		e, err := d.Event("", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, e)
-	}
 	for i := range seconds {
-		add(begin.Add(time.Duration(i)*time.Second), "a", i)
+		at := begin.Add(time.Duration(i) * time.Second)
+		events := []event.Event{measured(t, at, "a", i)}
 		switch i {
 		case 40, 41, 170:
-			add(begin.Add(-720*time.Hour), "b", -i)
+			events = append(events, measured(t, begin.Add(-720*time.Hour), "b", -i))
 		case 90:
-			add(begin.Add(720*time.Hour), "c", i)
+			events = append(events, measured(t, begin.Add(720*time.Hour), "c", i))
 		}
-	}
-	if _, err := s.log.Append(t.Context(), all); err != nil {
-		t.Fatal(err)
+		s.record(t, at, events...)
 	}
 }
 
@@ -69,16 +81,20 @@ func TestReadByTime(t *testing.T) {
 		first, last string
 		n           int
 	}{
-		{"from", url.Values{"from": {at(100)}}, "100", "299", 201},
-		{"from, in another zone", url.Values{"from": {"2026-05-12T14:01:40+02:00"}}, "100", "299", 201},
+		// A second more on either side.
+		{"from", url.Values{"from": {at(100)}}, "99", "299", 202},
+		{"from, in another zone", url.Values{"from": {"2026-05-12T14:01:40+02:00"}}, "99", "299", 202},
 		{"from, before all", url.Values{"from": {at(-60)}}, "0", "299", 304},
 		{"from, after all", url.Values{"from": {at(1000)}}, "", "", 0},
-		{"to", url.Values{"to": {at(10)}}, "0", "9", 10},
+		{"to", url.Values{"to": {at(10)}}, "0", "10", 11},
 		{"to, before all", url.Values{"to": {at(-60)}}, "", "", 0},
 		{"to, after all", url.Values{"to": {at(1000)}}, "0", "299", 304},
-		{"between, past what came late", url.Values{"from": {at(45)}, "to": {at(50)}}, "45", "49", 5},
-		{"one server", url.Values{"from": {at(20)}, "to": {at(60)}, "servers": {"a"}}, "20", "59", 40},
-		{"thinned", url.Values{"from": {at(100)}, "to": {at(200)}, "every": {"10s"}, "servers": {"a"}}, "100", "190", 10},
+		{"between", url.Values{"from": {at(45)}, "to": {at(50)}}, "44", "50", 7},
+		{"what came late stands where it was recorded", url.Values{"from": {at(40)}, "to": {at(42)}}, "39", "42", 6},
+		{"and not at the time it says", url.Values{"from": {at(-720*3600 - 60)}, "to": {at(-720*3600 + 60)}}, "", "", 0},
+		{"nor in the future", url.Values{"from": {at(720*3600 - 60)}}, "", "", 0},
+		{"one server", url.Values{"from": {at(20)}, "to": {at(60)}, "servers": {"a"}}, "19", "60", 42},
+		{"thinned", url.Values{"from": {at(100)}, "to": {at(200)}, "every": {"10s"}, "servers": {"a"}}, "99", "200", 12},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _ := s.read(t, tt.q)
@@ -104,8 +120,8 @@ func TestReadByTime(t *testing.T) {
 		for _, n := range all {
 			seen[n[:len(n)-1]] = true
 		}
-		if len(seen) != 20 || all[0] != "100" {
-			t.Errorf("got %v, want one of each ten from 100 to 290", all)
+		if len(seen) != 21 || all[0] != "99" {
+			t.Errorf("got %v, want 99 and one of each ten from 100 to 290", all)
 		}
 	})
 	t.Run("thinning leaves the rest alone", func(t *testing.T) {
@@ -123,5 +139,70 @@ func TestReadByTime(t *testing.T) {
 		if a.status != 400 || field(t, a.body, "field") != name {
 			t.Errorf("%s: got %d %s, want 400 that names %s", bad, a.status, a.body, name)
 		}
+	}
+}
+
+// What somebody records with times long past, or to come, hides nothing of a range of time, neither from who sees it nor from who does not.
+func TestBackfillHidesNothing(t *testing.T) {
+	g := openGuarded(t, nil)
+	admin := "Bearer " + token("alice", nil)
+	restricted := "Bearer " + token("bob", jwt.MapClaims{"servers": "web-1", "scope": "subscribe"})
+	now := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
+	begin := now.Add(-time.Hour)
+	for i := range 50 { // a thousand events over the last hour, by the clock of who recorded them and by their own
+		at := begin.Add(time.Duration(i) * time.Hour / 50)
+		var batch []event.Event
+		for k := range 20 {
+			batch = append(batch, measured(t, at, "web-1", 20*i+k))
+		}
+		g.record(t, at, batch...)
+	}
+	last := measured(t, now, "web-1", 1000)
+	read := func(who, query string) (n []string) {
+		t.Helper()
+		a := g.do(t, "GET", "/api/events?servers=web-1&limit=10000&"+query, "", "Accept", "application/json", "Authorization", who)
+		var out struct {
+			Events []struct{ Data struct{ N json.Number } }
+			More   bool
+		}
+		if err := json.Unmarshal([]byte(a.body), &out); err != nil || a.status != 200 || out.More {
+			t.Fatalf("%s: got %d, more %t, %v", query, a.status, out.More, err)
+		}
+		for _, e := range out.Events {
+			n = append(n, e.Data.N.String())
+		}
+		return n
+	}
+	half := now.Add(-30 * time.Minute).Format(time.RFC3339)
+	check := func(when string, newest int) {
+		t.Helper()
+		for _, who := range []string{admin, restricted} {
+			for _, row := range []struct {
+				query    string
+				from, to int
+			}{
+				{"from=" + half, 500, newest}, {"to=" + half, 0, 519}, {"from=" + begin.Format(time.RFC3339), 0, newest},
+				{"from=" + half + "&to=" + now.Add(-15*time.Minute).Format(time.RFC3339), 500, 759},
+			} {
+				got := read(who, row.query)
+				if n := row.to - row.from + 1; len(got) != n || got[0] != fmt.Sprint(row.from) || got[n-1] != fmt.Sprint(row.to) {
+					t.Errorf("%s: %s: got %d, want %d, from %d to %d", when, row.query, len(got), n, row.from, row.to)
+				}
+			}
+		}
+	}
+	check("before", 999)
+	for _, off := range []time.Duration{-720 * time.Hour, 720 * time.Hour} {
+		var batch []event.Event
+		for i := range 1500 {
+			batch = append(batch, measured(t, now.Add(off+time.Duration(i)*time.Second), "web-2", i))
+		}
+		g.record(t, now, batch...)
+	}
+	check("after", 999)
+	g.record(t, now, last)
+	check("and then", 1000)
+	if n := g.once(t, "GET", "/api/events?limit=10000&from="+half, "", "Accept", "application/x-ndjson", "Authorization", admin); strings.Count(n.body, "\n") != 501+3000 {
+		t.Errorf("who sees all of it got %d events, want those and the backfilled ones, which were recorded just now", strings.Count(n.body, "\n"))
 	}
 }

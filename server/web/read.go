@@ -47,8 +47,8 @@ func entryOf(e event.Event) entry {
 	return entry{ID: e.ID, Event: e.Type, Data: event.AppendJSON(nil, e)}
 }
 
-// read answers once with recorded events between two places ("after", "before"), or two times ("from", "to"), oldest first and
-// at most "limit" of them; "every" thins samples out. It is for those who poll, who read back what a stream had to leave
+// read answers once with recorded events between two places ("after", "before"), or two times of recording ("from", "to"), oldest
+// first and at most "limit" of them; "every" thins samples out. It is for those who poll, who read back what a stream had to leave
 // out, who draw the last minutes, and who have jq.
 func (s *Server) read(media string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {

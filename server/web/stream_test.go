@@ -98,6 +98,7 @@ func TestStreamResumes(t *testing.T) {
 func TestStreamResets(t *testing.T) {
 	s := open(t, nil)
 	id := s.publish(t, "/api/servers/a/events", `{"type":"server:online"}`)[0]
+	s.follow(t, "/api/events").until("server:online") // it is in the picture
 	epoch, _, _ := strings.Cut(id, ".")
 	for _, row := range []struct{ name, lastID, reason string }{
 		{"another life", "1.5", "epoch"},

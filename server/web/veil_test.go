@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -29,7 +30,7 @@ func TestHiddenIsAsAbsent(t *testing.T) {
 		}
 	}
 	newest := g.head(t).String()
-	volatile := regexp.MustCompile(`"made":"[^"]*"|[0-9]{4}-[0-9-]+T[0-9:.]+Z|[0-9]{2}:[0-9]{2}(:[0-9]{2})?|[0-9]+\.[0-9]+|"timestamp":"[^"]*"`)
+	volatile := regexp.MustCompile(`"made":"[^"]*"|left:[0-9.]+%|[0-9]{4}-[0-9-]+T[0-9:.]+Z|[0-9]{2}:[0-9]{2}(:[0-9]{2})?|[0-9]+\.[0-9]+|"timestamp":"[^"]*"`)
 	about := func(path, name, accept string, header ...string) string {
 		a := g.once(t, "GET", strings.ReplaceAll(path, "NAME", name), "", append([]string{"Accept", accept, "Authorization", "Bearer " + some}, header...)...)
 		a.header.Del("Date")
@@ -81,6 +82,13 @@ func (c *countedLog) Read(ctx context.Context, q journal.Query) (journal.Page, e
 	c.reads++
 	c.mu.Unlock()
 	return c.Log.Read(ctx, q)
+}
+
+func (c *countedLog) At(ctx context.Context, t time.Time) (event.ID, error) {
+	c.mu.Lock()
+	c.reads++
+	c.mu.Unlock()
+	return c.Log.At(ctx, t)
 }
 
 func (c *countedLog) n() int {

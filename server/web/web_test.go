@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -34,6 +35,7 @@ const patience = 20 * time.Second
 type site struct {
 	url    string
 	log    journal.Log
+	clock  *atomic.Int64 // where the record's clock stands, in milliseconds since 1970; 0: it goes
 	client *http.Client
 	logged *logged
 	stop   func() // ends Serve and waits for it; called by the test's end too
@@ -63,14 +65,23 @@ func open(t *testing.T, change func(*web.Config)) *site {
 	return openWith(t, change, new(*web.Server))
 }
 
+// now is the time by the record's clock.
+func (s *site) now() time.Time {
+	if ms := s.clock.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Now()
+}
+
 // openWith is open, and says which server it is.
 func openWith(t *testing.T, change func(*web.Config), server **web.Server) *site {
 	t.Helper()
-	log, err := bolt.Open(t.TempDir(), bolt.Options{})
+	s := &site{clock: new(atomic.Int64), logged: new(logged), client: &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: patience}}
+	log, err := bolt.Open(t.TempDir(), bolt.Options{Now: s.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{log: log, logged: new(logged), client: &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: patience}}
+	s.log = log
 	h := hub.New(log, hub.Options{})
 	c := web.Config{
 		Log: log, Hub: h, Files: someFiles, Version: "v-test", Heartbeat: time.Hour,

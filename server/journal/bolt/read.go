@@ -70,7 +70,7 @@ func (l *Log) page(ctx context.Context, q journal.Query, head, end uint64) (jour
 			return &journal.GoneError{Reason: journal.GoneTrimmed, Place: q.After, Trimmed: page.Trimmed, Head: l.id(head)}
 		}
 		next := q.After.Seq
-		s := newScan(tx, classes, next, end)
+		s := newScan(tx, classes, next)
 		names := make(map[string]string)
 		for n, size := 0, 0; s.seq <= end; n++ {
 			if n == maxScan || len(page.Events) == limit {
@@ -82,7 +82,7 @@ func (l *Log) page(ctx context.Context, q journal.Query, head, end uint64) (jour
 			}
 			var r record
 			if err := r.parse(s.key, s.value); err != nil {
-				return fmt.Errorf("%s is %w (place %d: %w): %s", l.path, ErrDamaged, s.seq, err, advice)
+				return l.damaged(s.seq, err)
 			}
 			if q.Filter.IsZero() || q.Filter.Match(name(names, r.server), name(names, r.typ)) {
 				if size += len(s.value); size > journal.MaxPageBytes && len(page.Events) > 0 {
@@ -109,6 +109,11 @@ func (l *Log) page(ctx context.Context, q journal.Query, head, end uint64) (jour
 		return journal.Page{}, fmt.Errorf("journal: read: %w", err)
 	}
 	return page, nil
+}
+
+// damaged is the error of a record that can't be read.
+func (l *Log) damaged(seq uint64, err error) error {
+	return fmt.Errorf("%s is %w (place %d: %w): %s", l.path, ErrDamaged, seq, err, advice)
 }
 
 // trimmed returns what is missing of the classes after the place, up to and including end.
@@ -143,7 +148,7 @@ type scanHead struct {
 	value  []byte
 }
 
-func newScan(tx *bbolt.Tx, classes []event.Class, after, end uint64) *scan {
+func newScan(tx *bbolt.Tx, classes []event.Class, after uint64) *scan {
 	s := &scan{}
 	open := func(name []byte) {
 		h := &s.heads[s.n]

@@ -41,6 +41,7 @@ func TestLog(t *testing.T, newStore func(t *testing.T) Store) {
 		{"Append", appendTests},
 		{"Keys", keyTests},
 		{"Read", readTests},
+		{"At", atTests},
 		{"Retention", retentionTests},
 		{"Tail", tailTests},
 		{"Life", lifeTests},

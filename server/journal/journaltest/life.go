@@ -61,6 +61,8 @@ var lifeTests = []test{
 		b.closed("Read", err)
 		_, err = b.log.Bounds(b.Context())
 		b.closed("Bounds", err)
+		_, err = b.log.At(b.Context(), b.now())
+		b.closed("At", err)
 		b.closed("Tail", b.log.Tail(b.Context(), event.ID{}, nothing))
 		b.closed("Trim", b.log.Trim(b.Context()))
 	}},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -152,6 +153,27 @@ func (m *Memory) Tail(ctx context.Context, after event.ID, fn func([]event.Event
 			return ctx.Err()
 		}
 	}
+}
+
+// At takes the events' own times for those of recording: Memory knows no others.
+func (m *Memory) At(ctx context.Context, t time.Time) (event.ID, error) {
+	if err := ctx.Err(); err != nil {
+		return event.ID{}, err
+	}
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
+	if err := m.check(event.ID{}); err != nil || m.Head == 0 {
+		return event.ID{}, err
+	}
+	place := event.ID{Epoch: m.Epoch}
+	for _, e := range m.Events {
+		if !e.Time.Before(t) {
+			return place, nil
+		}
+		place = e.ID
+	}
+	place.Seq = m.Head
+	return place, nil
 }
 
 func (m *Memory) Bounds(context.Context) (journal.Bounds, error) {

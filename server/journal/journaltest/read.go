@@ -42,6 +42,23 @@ var readTests = []test{
 			}
 		}
 	}},
+	{"NothingIsBeforeTheFirstPlace", func(b *bench) {
+		b.open()
+		epoch := b.bounds().Epoch
+		for range 2 { // of an empty record too
+			for _, seq := range []uint64{0, 1} {
+				page := b.page(journal.Query{Before: event.ID{Epoch: epoch, Seq: seq}})
+				if len(page.Events) != 0 || page.More || !page.Next.IsZero() || !page.Trimmed.IsZero() {
+					b.Errorf("before %d: got page %+v, want nothing", seq, page)
+				}
+			}
+			b.mixed(10)
+		}
+		after := event.ID{Epoch: epoch, Seq: 3}
+		if page := b.page(journal.Query{After: after, Before: event.ID{Epoch: epoch}}); len(page.Events) != 0 || page.More || page.Next != after {
+			b.Errorf("after %s: got page %+v, want nothing", after, page)
+		}
+	}},
 	{"Pages", func(b *bench) {
 		b.open()
 		all := b.mixed(25)
@@ -186,6 +203,9 @@ var readTests = []test{
 			b.Errorf("got %v, want context.Canceled", err)
 		}
 		if _, err := b.log.Bounds(ctx); !errors.Is(err, context.Canceled) {
+			b.Errorf("got %v, want context.Canceled", err)
+		}
+		if _, err := b.log.At(ctx, b.now()); !errors.Is(err, context.Canceled) {
 			b.Errorf("got %v, want context.Canceled", err)
 		}
 	}},

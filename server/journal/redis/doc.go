@@ -7,7 +7,8 @@
 // for all instances, and a place is never seen before a lower one. The Appends that wait in one instance share one run of the script;
 // meanwhile the next ones gather.
 //
-// Reading takes what it needs of all streams in one request, in an order by which it sees whole batches only. One goroutine of each instance follows the record, for all its
+// Reading takes what it needs of all streams in one request, in an order by which it sees whole batches only. The place of a time
+// is found by a script as well, for that takes some hundred looks, one after the other. One goroutine of each instance follows the record, for all its
 // Tails; it waits in XREAD, which only tells it to look. Nothing is published: what woke nobody is found a second later.
 //
 // # Once

@@ -37,6 +37,9 @@ func (l *Log) page(ctx context.Context, q journal.Query) (page journal.Page, err
 	}
 	limit = min(limit, journal.MaxLimit)
 	sp := span{after: q.After.Seq, before: q.Before.Seq, classes: journal.Classes(q.Filter)}
+	if !q.Before.IsZero() {
+		sp.before = max(sp.before, 1) // no place comes before the first
+	}
 	names := make(map[string]string)
 	size, scanned := 0, 0
 	at := q.After // up to here the page is complete

@@ -13,6 +13,8 @@ var (
 	openSource string
 	//go:embed append.lua
 	appendSource string
+	//go:embed at.lua
+	atSource string
 	//go:embed trim.lua
 	trimSource string
 	//go:embed note.lua
@@ -22,6 +24,7 @@ var (
 
 	openScript   = goredis.NewScript(commonSource + openSource)
 	appendScript = goredis.NewScript(commonSource + appendSource)
+	atScript     = goredis.NewScript(commonSource + atSource)
 	trimScript   = goredis.NewScript(commonSource + trimSource)
 	noteScript   = goredis.NewScript(commonSource + noteSource)
 	shelfScript  = goredis.NewScript(commonSource + shelfSource)
