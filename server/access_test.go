@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mcp-cloud/telltale/server/limit"
 )
 
 // tokenFor returns what `telltale token` makes.
@@ -144,6 +146,7 @@ func TestNetworkKnobs(t *testing.T) {
 		{"--streams", "-1", "--streams"},
 		{"--streams-per-user", "-1", "--streams-per-user"},
 		{"--publish-burst", "0", "--publish-burst"},
+		{"--new-servers-per-user", "-1", "--new-servers-per-user"},
 		{"--max-body", "1GiB", "--max-body"},
 		{"--max-event", "1MiB", "--max-event"},
 	} {
@@ -159,6 +162,19 @@ func TestNetworkKnobs(t *testing.T) {
 		a, err := n.access(tokens, nil)
 		if err != nil || (a.Streams.User == defaultUserStreams) != tokens || (a.Publishing.PerSecond == defaultPublishRate) != tokens {
 			t.Errorf("tokens %v: got %+v, %v", tokens, a, err)
+		}
+		for _, n := range []*int{nil, new(0), new(7)} {
+			want := limit.Rate{PerSecond: newServersRate, Burst: defaultNewServers}
+			if n != nil {
+				want.Burst = *n
+			}
+			if want.Burst == 0 || n == nil && !tokens {
+				want = limit.Rate{}
+			}
+			flags := networkFlags{PublishBurst: 1, NewServers: n}
+			if a, err := flags.access(tokens, nil); err != nil || a.NewServers != want {
+				t.Errorf("tokens %v, new servers %v: got %+v, %v", tokens, deref(n), a.NewServers, err)
+			}
 		}
 	}
 }

@@ -28,6 +28,7 @@ type networkFlags struct {
 	Streams           int  `default:"50000" placeholder:"N" group:"How much at once" help:"The same in all. 0: no bound. Default: ${default}."`
 	PublishRate       *int `name:"publish-rate" placeholder:"N" group:"How much at once" help:"How many events a second may be published with one token, or where nobody is asked for one from one address. 0: no bound. Default: 1000 where tokens are asked for."`
 	PublishBurst      int  `name:"publish-burst" default:"10000" placeholder:"N" group:"How much at once" help:"How many at once, after a rest. Default: ${default}."`
+	NewServers        *int `name:"new-servers-per-user" placeholder:"N" group:"How much at once" help:"Events of how many servers that have not been heard of lately one user may publish at once, or where nobody is asked for a token one address; after that of one more each second. 0: no bound. Default: 2000 where tokens are asked for."`
 	MaxBody           size `name:"max-body" default:"4MiB" group:"How much at once" help:"How large the body of one publishing request may be as it arrives; unfolded it may be four times that. From 1KiB to 8MiB. Default: ${default}."`
 	MaxEvent          size `name:"max-event" default:"256KiB" group:"How much at once" help:"How large one event may be. From 1KiB to 256KiB. Default: ${default}."`
 }
@@ -56,7 +57,7 @@ func (n *networkFlags) Validate() error {
 		n    int
 	}{
 		{"--streams-per-user", deref(n.StreamsPerUser)}, {"--streams-per-address", n.StreamsPerAddress}, {"--streams", n.Streams},
-		{"--publish-rate", deref(n.PublishRate)},
+		{"--publish-rate", deref(n.PublishRate)}, {"--new-servers-per-user", deref(n.NewServers)},
 	} {
 		if f.n < 0 {
 			return fmt.Errorf("%s: 0 or more", f.flag)
@@ -100,6 +101,8 @@ func (n *networkFlags) proxies() (out []netip.Prefix, err error) {
 const (
 	defaultUserStreams = 10
 	defaultPublishRate = 1000 // events a second
+	defaultNewServers  = 2000 // at once: a whole fleet that is started
+	newServersRate     = 1    // a second after that: the picture has 10,000, and whoever is heard of now and then is to stay in it for hours
 )
 
 // access returns what the server is made with. Tokens says whether they are asked for.
@@ -121,6 +124,12 @@ func (n *networkFlags) access(tokens bool, logger *slog.Logger) (a web.Access, e
 		a.Publishing.PerSecond = float64(deref(n.PublishRate))
 	}
 	a.Publishing.Burst = n.PublishBurst
+	if a.NewServers.Burst = deref(n.NewServers); tokens && n.NewServers == nil {
+		a.NewServers.Burst = defaultNewServers
+	}
+	if a.NewServers.Burst > 0 {
+		a.NewServers.PerSecond = newServersRate
+	}
 	if a.TrustedProxies, err = n.proxies(); err != nil {
 		return a, err
 	}

@@ -52,7 +52,7 @@ type serveCmd struct {
 
 	BatchWindow time.Duration `default:"0" group:"How often things are sent" help:"How long lines and samples wait at most for others that go to the same readers, once some have just gone out. Saves work where few read much; where many do, what is ready goes out together anyway. State never waits. 0: send all at once. Default: ${default}."`
 
-	StateAge    age  `default:"30d" group:"What is kept in the record" help:"How long state is kept (servers, deployments, unknown types); the latest of each type per server stays. 0: for ever. Default: ${default}."`
+	StateAge    age  `default:"30d" group:"What is kept in the record" help:"How long state is kept (servers, deployments, unknown types); the latest of each type per server stays, of unknown types the newest 100. 0: for ever. Default: ${default}."`
 	StateBytes  size `default:"64MiB" group:"What is kept in the record" help:"How much of it. 0: all. Default: ${default}."`
 	SampleAge   age  `default:"6h" group:"What is kept in the record" help:"How long metrics are kept. Default: ${default}."`
 	SampleBytes size `default:"32MiB" group:"What is kept in the record" help:"How much of them. Default: ${default}."`

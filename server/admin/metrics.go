@@ -90,6 +90,7 @@ var webMetrics = []metric[web.Stats]{
 		func(s web.Stats) map[string]int64 { return s.Limit.Refused }),
 	countBy("telltale_polls_refused_total", "Those that could not be answered as polls either.", "limit", itself, func(s web.Stats) map[string]int64 { return s.Limit.RefusedPolls }),
 	count("telltale_publishing_over_rate_total", "Publishing requests over the rate of their token.", func(s web.Stats) int64 { return s.Rate }),
+	count("telltale_publishing_over_names_total", "Publishing requests with more servers not heard of lately than their user may bring.", func(s web.Stats) int64 { return s.Names }),
 	count("telltale_leases_failed_total", "Times that the instances could not count the streams of users together, and this one went by its own count.", func(s web.Stats) int64 { return s.Limit.LeaseErrors }),
 	level("telltale_users_streaming", "Users with at least one stream open, or a poll under way.", func(s web.Stats) int64 { return int64(s.Limit.Users) }),
 	countBy("telltale_publishing_refused_total", "Publishing requests refused, by HTTP status.", "status", strconv.Itoa, func(s web.Stats) map[int]int64 { return s.Publishing }),

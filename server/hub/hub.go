@@ -81,6 +81,8 @@ type Hub struct {
 	count   counters
 	readers chan struct{} // one token for each reader of the record
 
+	names atomic.Pointer[names] // nil before the first life
+
 	gather sync.Mutex // held while waiting for mu to look at the picture, so that the loop waits for one who looks and not for all
 	mu     sync.Mutex // guards what follows, the feeds' maps and writing side, and the picture
 	life   *life      // nil: not ready, or closed
@@ -263,6 +265,13 @@ func (h *Hub) Turned() (ready bool, changed <-chan struct{}) {
 // begun changes the present life. h.mu is held.
 func (h *Hub) begun(l *life) {
 	h.life = l
+	if l != nil {
+		next := &names{now: &l.picture.names}
+		if last := h.names.Load(); last != nil {
+			next.before = last.now
+		}
+		h.names.Store(next)
+	}
 	close(h.turned)
 	h.turned = make(chan struct{})
 }
@@ -372,6 +381,25 @@ func (h *Hub) mark(f *feed) {
 func (h *Hub) feedLimit(l *life) int {
 	share := h.o.Memory / max(1, len(l.feeds))
 	return min(h.o.FeedBytes, max(share, 2*h.o.ChunkBytes))
+}
+
+// names are the servers of the present picture, or of the last one where there is none at present, and of the one before it, which
+// may be nil.
+type names struct{ now, before *sync.Map }
+
+// Knows reports whether a server is in the picture, or was in that of the life before: when a record begins anew its servers are no
+// strangers. Before Ready nobody can tell, and it says no. It takes no lock and never waits, so that publishers may ask for each of their
+// events; of an event that was just recorded it may not have heard yet.
+func (h *Hub) Knows(server string) bool {
+	n := h.names.Load()
+	if n == nil {
+		return false
+	}
+	if _, ok := n.now.Load(server); ok || n.before == nil {
+		return ok
+	}
+	_, ok := n.before.Load(server)
+	return ok
 }
 
 // Picture returns the present picture of what the filter passes. It is empty, its Place zero, while the hub is not ready.

@@ -122,6 +122,45 @@ func TestTheLogBeginsAnew(t *testing.T) {
 	}
 }
 
+// The servers of the picture are known, also those of the one before a record began anew, and those that were pushed out are not.
+func TestKnows(t *testing.T) {
+	log := newMemLog()
+	knows := func(h *Hub, want string) {
+		t.Helper()
+		got := ""
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			if h.Knows(name) {
+				got += name
+			}
+		}
+		if got != want {
+			t.Errorf("knows %q, want %q", got, want)
+		}
+	}
+	put(t, log, ev("a", "server:online", 0), ev("b", "server:online", 0))
+	knows(New(log, Options{}), "")
+	h := start(t, log, Options{MaxServers: 3})
+	knows(h, "ab")
+	r := subscribe(t, h, event.Filter{}, event.ID{})
+	r.until(put(t, log, ev("a", "logs:app", 1), ev("c", "logs:app", 1), ev("d", "logs:app", 1)))
+	knows(h, "acd")
+	for i, want := range []string{"acde", "e"} { // of the second life, and of the third
+		log.Change(func() { log.Epoch, log.Head, log.Events = log.Epoch+1, 0, nil })
+		if err := r.next(1); !errors.Is(err, ErrReset) {
+			t.Fatalf("got %v, want ErrReset", err)
+		}
+		if i == 0 {
+			knows(h, "acd")
+		}
+		for ready, changed := h.Turned(); !ready; ready, changed = h.Turned() {
+			<-changed
+		}
+		r = subscribe(t, h, event.Filter{}, event.ID{})
+		r.until(put(t, log, ev("e", "server:online", 2)))
+		knows(h, want)
+	}
+}
+
 // One that reads the record may notice before the hub does.
 func TestTheLogBeginsAnewUnderOneWhoCatchesUp(t *testing.T) {
 	log := newMemLog()

@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcp-cloud/telltale/shared/event"
 )
@@ -13,9 +14,6 @@ import (
 const (
 	// perServer is how many of its newest lines each server has in a picture, however much the others talk.
 	perServer = 4
-	// givenTypes is how many types that are not in the catalogue are kept of one server; beyond it the one that was silent
-	// longest is forgotten.
-	givenTypes = 100
 	// lineBytes bounds the lines of one type of one server, after perServer of them.
 	lineBytes = 64 << 10
 )
@@ -45,10 +43,11 @@ type entry struct {
 // picture folds the record into what newcomers are shown.
 //
 // Memory: at most maxServers servers (the one longest without an event is forgotten), each with the catalogue's types and
-// givenTypes others, each of these with one event, or with lines events or lineBytes if its class is line. A chatty
-// server of four log types comes to some 100 KB, a quiet one to 2 KB.
+// event.MaxUnknown others (again the one longest silent is forgotten), each of these with one event, or with lines events or
+// lineBytes if its class is line. A chatty server of four log types comes to some 100 KB, a quiet one to 2 KB.
 type picture struct {
 	servers    map[string]*server
+	names      sync.Map   // the keys of servers, for who asks without the lock
 	byAge      *list.List // of *server, the one longest silent first
 	maxServers int
 	lines      int
@@ -113,6 +112,7 @@ func (p *picture) server(id string) *server {
 	if len(p.servers) >= p.maxServers {
 		old := p.byAge.Remove(p.byAge.Front()).(*server)
 		delete(p.servers, old.id)
+		p.names.Delete(old.id)
 		for _, t := range old.types {
 			p.forgot = max(p.forgot, t.seq())
 		}
@@ -120,13 +120,14 @@ func (p *picture) server(id string) *server {
 	s = &server{id: strings.Clone(id), types: make(map[string]*latest)}
 	s.age = p.byAge.PushBack(s)
 	p.servers[s.id] = s
+	p.names.Store(s.id, nil)
 	return s
 }
 
 func (s *server) add(e event.Event, p *picture) *latest {
-	t := &latest{typ: strings.Clone(e.Type), line: e.Class() == event.Line, given: isGiven(e.Type)}
+	t := &latest{typ: strings.Clone(e.Type), line: e.Class() == event.Line, given: !event.Known(e.Type)}
 	if t.given {
-		if s.given++; s.given > givenTypes {
+		if s.given++; s.given > event.MaxUnknown {
 			s.given--
 			var oldest *latest
 			for _, o := range s.types {
@@ -237,9 +238,4 @@ func (n *newest) all() []*entry {
 		n.floor = n.list[n.keep-1].event.ID.Seq
 	}
 	return n.list
-}
-
-func isGiven(typ string) bool {
-	_, ok := event.Lookup(typ)
-	return !ok
 }

@@ -114,7 +114,7 @@ func TestPictureIsBounded(t *testing.T) {
 			events = append(events, ev("a", fmt.Sprintf("x:t%d", i), i), ev("a", "x:often", i))
 		}
 		got := fold(t, 5, 10, events)("", "")
-		if want := givenTypes + 2; len(got) != want {
+		if want := event.MaxUnknown + 2; len(got) != want {
 			t.Errorf("got %d events, want %d", len(got), want)
 		}
 		for _, want := range []string{"1 a server:online", "2 a logs:app", "2002 a x:often", "2001 a x:t999"} {

@@ -314,13 +314,13 @@ func TestWhatThePictureDoesNotKnowIsNotSkipped(t *testing.T) {
 	})
 	t.Run("forgotten types", func(t *testing.T) {
 		log := newMemLog()
-		for i := range givenTypes + 20 {
+		for i := range event.MaxUnknown + 20 {
 			put(t, log, ev("a", fmt.Sprint("own:t", i), i))
 		}
 		h := start(t, log, Options{})
 		f := filter(t, "a", "own:t3,own:t4")
 		r := open(t, h, f, place(4))
-		r.readTo(place(givenTypes+20), 1000, func(string, event.ID) {})
+		r.readTo(place(event.MaxUnknown+20), 1000, func(string, event.ID) {})
 		r.want(log.All(f, 4))
 	})
 	t.Run("trimmed before the start", func(t *testing.T) {

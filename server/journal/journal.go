@@ -162,7 +162,8 @@ func (e *GoneError) Unwrap() error { return ErrGone }
 
 // Retention bounds the record. Each class is trimmed from its oldest event on, by age and by bytes, whichever comes first;
 // the latest state of each type per server stays whatever its age, since newcomers are shown it, and is not counted in the
-// bytes of its class. Age counts from when an event was recorded: its Time is the word of a stranger, and a backfill of last
+// bytes of its class. Of types that are not in the catalogue, which anybody may invent, at most event.MaxUnknown of each server stay so,
+// the newest of those that their class has no more room or time for. Age counts from when an event was recorded: its Time is the word of a stranger, and a backfill of last
 // month's deployments is not to vanish on arrival.
 type Retention struct {
 	State, Sample, Line Limit

@@ -56,6 +56,9 @@ func (s *Server) publish() handler {
 		if err := forbidden(r, events, isSingle(body, len(events))); err != nil {
 			return err
 		}
+		if err := s.mayName(r, events); err != nil { // first, for what it takes counts for the repeat too, should the rate refuse this one
+			return err
+		}
 		if err := s.mayPublish(r, len(events)); err != nil {
 			return err
 		}

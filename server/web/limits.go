@@ -59,6 +59,40 @@ func (s *Server) mayPublish(r *http.Request, n int) error {
 	return p
 }
 
+// mayName takes from what the publisher's user may bring of servers that the picture does not have, or returns the 429. The picture remembers
+// so many servers only, and who brings new ones without end would push out everybody else's.
+func (s *Server) mayName(r *http.Request, events []event.Event) error {
+	to := s.names
+	select {
+	case <-s.hub.Ready():
+	default:
+		to = s.early
+	}
+	if to.Rate().PerSecond <= 0 {
+		return nil
+	}
+	var names []string
+	for i := range events {
+		if name := events[i].Server; (i == 0 || name != events[i-1].Server) && !s.hub.Knows(name) {
+			names = append(names, name)
+		}
+	}
+	v := visitOf(r)
+	fresh, after, ok := to.Allow(cmp.Or(v.grant.User, addrText(v.addr)), names)
+	if ok {
+		return nil
+	}
+	rate := to.Rate()
+	if after == 0 {
+		return fail(http.StatusRequestEntityTooLarge, "These events are of %d servers that have not been heard of lately, and one user may bring at most %d of those at once: send fewer in one request. None of the events was recorded.",
+			fresh, rate.Burst).code("names")
+	}
+	p := fail(http.StatusTooManyRequests, "You publish events of too many servers that have not been heard of lately: one user may bring %d of those at once, and then %v a second. None of these events was recorded: send them again in %v.",
+		rate.Burst, rate.PerSecond, after.Round(time.Millisecond)).code("names")
+	p.retryAfter = seconds(after)
+	return p
+}
+
 // seconds is a time as Retry-After says it: whole, and never too little.
 func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 

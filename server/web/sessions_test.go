@@ -1,22 +1,28 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/mcp-cloud/telltale/server/auth"
+	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/journal"
+	"github.com/mcp-cloud/telltale/server/journal/journaltest"
 	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/stream"
 	"github.com/mcp-cloud/telltale/server/web"
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
 // sessions returns what GET /api/sessions answers.
@@ -292,6 +298,107 @@ func TestPublishRate(t *testing.T) {
 	if head := g.head(t); head.Seq != 6 {
 		t.Errorf("recorded up to %s, want six events", head)
 	}
+}
+
+// Servers that are in the picture cost nothing, new ones are held to a bound for each user, and what is over it is refused whole.
+func TestNewServers(t *testing.T) {
+	change := func(c *web.Config) { c.Access.NewServers = limit.Rate{PerSecond: 0.01, Burst: 3} }
+	var server *web.Server
+	g := openGuarded(t, change)
+	f := g.follow(t, "/api/events", "Authorization", "Bearer "+token("alice", nil))
+	f.until("stream:heartbeat")
+	var known []event.Event
+	for i := range 20 {
+		known = append(known, event.Event{Type: "x:known", Server: fmt.Sprint("known-", i), Time: time.Now(), Data: []byte("{}")})
+	}
+	known = append(known, event.Event{Type: "x:last", Server: "known-0", Time: time.Now(), Data: []byte("{}")})
+	if _, err := g.log.Append(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	f.until("x:last")
+	body := func(names ...string) string {
+		var b strings.Builder
+		for _, name := range names {
+			fmt.Fprintf(&b, `{"type":"x:y","serverId":%q}`+"\n", name)
+		}
+		return b.String()
+	}
+	publish := func(who string, names ...string) answer {
+		t.Helper()
+		return g.do(t, "POST", "/api/events", body(names...), "Content-Type", "application/x-ndjson", "Authorization", "Bearer "+token(who, nil))
+	}
+	for _, row := range []struct {
+		name, who string
+		servers   []string
+		status    int
+	}{
+		{"what the picture has", "bob", []string{"known-1", "known-2", "known-3", "known-4", "known-5", "known-6"}, 202},
+		{"more than may ever come at once", "bob", []string{"a", "b", "c", "d"}, 413},
+		{"two, several times", "bob", []string{"a", "b", "a", "b", "known-7", "a"}, 202},
+		{"two, and one place is left", "bob", []string{"c", "d", "known-1"}, 429},
+		{"again", "bob", []string{"a", "b"}, 202},
+		{"and none of the two was counted", "bob", []string{"c"}, 202},
+		{"no place", "bob", []string{"d"}, 429},
+		{"what the picture has, after that", "bob", []string{"known-8", "c"}, 202},
+		{"another user", "carol", []string{"d", "e", "f"}, 202},
+		{"his are there then", "bob", []string{"d", "e", "f"}, 202},
+	} {
+		before := g.head(t)
+		a := publish(row.who, row.servers...)
+		if a.status != row.status || a.status != 202 && codeOf(a) != "names" || (a.status == 429) != (a.header.Get("Retry-After") != "") {
+			t.Errorf("%s: got %d %s", row.name, a.status, a.body)
+		}
+		if head := g.head(t); (head != before) != (row.status == 202) {
+			t.Errorf("%s: the record went from %s to %s", row.name, before, head)
+		}
+	}
+
+	// Where nobody is asked who he is his address counts.
+	s := openWith(t, change, &server)
+	for _, row := range []struct {
+		names  []string
+		status int
+	}{{[]string{"a", "b", "c"}, 202}, {[]string{"d"}, 429}, {[]string{"b"}, 202}} {
+		if a := s.do(t, "POST", "/api/events", body(row.names...), "Content-Type", "application/x-ndjson"); a.status != row.status {
+			t.Errorf("%v: got %d %s, want %d", row.names, a.status, a.body, row.status)
+		}
+	}
+	if n := server.Stats().Names; n != 1 {
+		t.Errorf("counted %d refused, want 1", n)
+	}
+}
+
+// Before the picture is ready nobody can tell which servers are new. What is counted until then takes nothing from what may come later.
+func TestNewServersBeforeThePictureIsReady(t *testing.T) {
+	log := journaltest.NewMemory()
+	h := hub.New(log, hub.Options{})
+	s, err := web.New(web.Config{Log: log, Hub: h, Files: someFiles, Access: web.Access{NewServers: limit.Rate{PerSecond: 0.01, Burst: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish := func(name string, want int) {
+		t.Helper()
+		r := httptest.NewRequest("POST", "http://127.0.0.1/api/servers/"+name+"/events", strings.NewReader(`{"type":"x:y"}`))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: got %d %s, want %d", name, w.Code, w.Body, want)
+		}
+	}
+	publish("a", 202)
+	publish("a", 202)
+	publish("b", 202)
+	publish("c", 429)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = h.Run(ctx) })
+	<-h.Ready()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		publish(name, 202)
+	}
+	publish("e", 429)
+	stop()
+	running.Wait()
 }
 
 // What is larger than it may be is refused with its own status and a word on what to do.

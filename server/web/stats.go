@@ -14,6 +14,7 @@ type Stats struct {
 	Streams, Publishing map[int]int64
 	Access              map[string]int64 // requests whose token was missing or no good, by code
 	Rate                int64            // publishing requests over their token's rate
+	Names               int64            // publishing requests with more new servers than their user may bring
 	Limit               limit.Stats      // what the limits of streams have come to
 }
 
@@ -21,7 +22,7 @@ type Stats struct {
 func (s *Server) Stats() Stats {
 	return Stats{
 		Streams: s.refused.streams.all(), Publishing: s.refused.publishing.all(),
-		Access: s.audit.refusals(), Rate: s.rates.Refused(), Limit: s.registry.Stats(),
+		Access: s.audit.refusals(), Rate: s.rates.Refused(), Names: s.names.Refused() + s.early.Refused(), Limit: s.registry.Stats(),
 	}
 }
 

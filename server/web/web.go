@@ -104,8 +104,11 @@ type Access struct {
 	Streams    limit.Limits // open at once; zero fields: no bound
 	Leases     limit.Leases // count streams of users over several instances; nil: this one's
 	Publishing limit.Rate   // events recorded for one token, or where nobody is asked for one for one address; zero: no bound
-	MaxBody    int          // bytes of a publishing request as they arrive; 0: DefaultMaxBody
-	MaxEvent   int          // bytes of one event; 0: as the catalogue allows
+	// NewServers bounds the servers that the hub's picture does not have for one user, or where nobody is asked for one address; zero: no
+	// bound. Until the picture is ready all servers are new, and counted apart. Each instance counts for itself.
+	NewServers limit.Rate
+	MaxBody    int // bytes of a publishing request as they arrive; 0: DefaultMaxBody
+	MaxEvent   int // bytes of one event; 0: as the catalogue allows
 
 	TLS *tls.Config // nil: plain HTTP
 }
@@ -135,6 +138,8 @@ type Server struct {
 	registry    *limit.Registry
 	polls       polls
 	rates       *limit.Rates
+	names       *limit.Names // new servers
+	early       *limit.Names // the same until the picture is ready and tells which are new
 	audit       *audit
 	maxBody     int
 	maxEvent    int
@@ -182,6 +187,7 @@ func New(c Config) (*Server, error) {
 		}
 	}
 	s.access, s.proxies = c.Access, c.Access.TrustedProxies
+	s.names, s.early = limit.NewNames(c.Access.NewServers), limit.NewNames(c.Access.NewServers)
 	if u, err := url.Parse(c.Access.PublicURL); err == nil && u.Scheme == "https" {
 		s.publicHTTPS = hostName(u.Host)
 	}

@@ -126,6 +126,14 @@ const (
 // CommonFields describes what every recorded event carries beside its payload; see [Common].
 func CommonFields() []Field { return slices.Clone(commonFields) }
 
+// MaxUnknown is how many types that the catalogue does not have are remembered of one server, in the picture and as latest states
+// in the record; beyond it the one that was silent longest goes first. Types are a publisher's to invent, and without a bound one server would hold
+// as many for ever.
+const MaxUnknown = 100
+
+// Known reports whether the catalogue has the type.
+func Known(name string) bool { return find(name) != nil }
+
 // Lookup returns the description of a type, if the catalogue has it.
 func Lookup(name string) (Type, bool) {
 	r := find(name)

@@ -16,8 +16,8 @@
 // # The file
 //
 // Buckets: "meta" (format, epoch, sequence, how far each class is trimmed), one for each class keyed by big-endian
-// sequence number, "kept" (states that outlived retention, being the latest of their type and server), "seen" (the
-// publishers' ids of the dedup window), "notes" and "shelf". The file does not shrink: room that retention frees is used again.
+// sequence number, "kept" (states that outlived retention, being the latest of their type and server; of types that are not in the
+// catalogue the newest event.MaxUnknown of each server), "seen" (the publishers' ids of the dedup window), "notes" and "shelf". The file does not shrink: room that retention frees is used again.
 package bolt
 
 import (
@@ -78,7 +78,9 @@ type Log struct {
 	// What follows belongs to the committer.
 	size   sizes
 	latest map[topic]latest
-	broken error // why nothing can be written any more; nil while all is well
+	strays map[string][]stray // by server, in the order of their places
+	crowd  bool               // the file may hold more strays of a server than stay: an older telltale kept them all
+	broken error              // why nothing can be written any more; nil while all is well
 
 	commitTx func(*bbolt.Tx) error // tx.Commit; tests make it fail
 }
@@ -125,6 +127,7 @@ func Open(dir string, o Options) (*Log, error) {
 		closing:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 		latest:    make(map[topic]latest),
+		strays:    make(map[string][]stray),
 		commitTx:  (*bbolt.Tx).Commit,
 		count:     journal.NewCounters(maxGroupEvents),
 	}

@@ -143,7 +143,8 @@ func (l *Log) commit(group []*waiter) {
 // change is what a transaction changes of what the committer knows, to be applied once it is durable.
 type change struct {
 	size    sizes
-	latest  []newest
+	latest  []newest // without a place where it was taken out
+	strays  map[string][]stray
 	events  []event.Event
 	trimmed uint64 // newest place taken out
 }
@@ -157,7 +158,17 @@ func (l *Log) apply(c *change) {
 	l.size = c.size
 	l.bytes.Store(c.size.total())
 	for _, n := range c.latest {
+		if n.seq == 0 {
+			delete(l.latest, n.topic)
+			continue
+		}
 		l.latest[n.topic] = n.latest
+	}
+	for server, list := range c.strays {
+		l.strays[server] = list
+		if len(list) == 0 {
+			delete(l.strays, server)
+		}
 	}
 	l.recent.forget(c.trimmed)
 	l.recent.add(c.events)
@@ -212,6 +223,7 @@ func (l *Log) record(tx *bbolt.Tx, group []*waiter, c *change) (bool, error) {
 					if err := l.dropKept(tx, old.seq, &p, c); err != nil {
 						return false, err
 					}
+					l.isNoStray(t, old.seq, c)
 					superseded[t] = true
 				}
 				c.latest = append(c.latest, newest{t, latest{seq: p.seq}})

@@ -232,6 +232,10 @@ func (l *Log) loadRecords(i int, b *bbolt.Bucket, p places) error {
 		if kept || i == int(event.State) {
 			t := topic{name(names, r.server), name(names, r.typ)}
 			l.latest[t] = latest{seq: seqOf(k), kept: kept} // a kept one goes when there is a newer
+			if kept && !event.Known(t.typ) {
+				l.strays[t.server] = append(l.strays[t.server], stray{seqOf(k), t.typ})
+				l.crowd = l.crowd || len(l.strays[t.server]) > event.MaxUnknown
+			}
 		}
 		return nil
 	})

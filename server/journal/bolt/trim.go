@@ -50,13 +50,19 @@ func (l *Log) overfull() bool {
 
 // trimStep takes out some of what is too old or too much; more reports that there may be more of it.
 func (l *Log) trimStep() (more bool, err error) {
-	c := change{size: l.size}
+	c, crowd := change{size: l.size}, false
 	err = l.update(func(tx *bbolt.Tx) (bool, error) {
 		p, err := readPlaces(tx)
 		if err != nil {
 			return false, err
 		}
 		room := maxTrim
+		if l.crowd {
+			if room, err = l.thinStrays(tx, room, &p, &c); err != nil {
+				return false, err
+			}
+			crowd = room == 0
+		}
 		for _, class := range event.Classes {
 			if room, err = l.trimClass(tx, class, room, &p, &c); err != nil {
 				return false, err
@@ -75,6 +81,7 @@ func (l *Log) trimStep() (more bool, err error) {
 		return false, err
 	}
 	l.apply(&c)
+	l.crowd = crowd
 	return more, nil
 }
 
@@ -107,6 +114,9 @@ func (l *Log) trimClass(tx *bbolt.Tx, class event.Class, room int, p *places, c 
 			}
 			c.size.kept += cost(v)
 			c.latest = append(c.latest, newest{t, latest{seq: seq, kept: true}})
+			if err := l.isStray(tx, t, seq, p, c); err != nil {
+				return room, err
+			}
 		} else {
 			p.trimmed[class] = max(p.trimmed[class], seq)
 			c.trimmed = max(c.trimmed, seq)
@@ -119,7 +129,7 @@ func (l *Log) trimClass(tx *bbolt.Tx, class event.Class, room int, p *places, c 
 	return room, nil
 }
 
-// dropKept takes out a kept state that is no longer the latest.
+// dropKept takes out a kept state that is no longer the latest, or one too many.
 func (l *Log) dropKept(tx *bbolt.Tx, seq uint64, p *places, c *change) error {
 	b := tx.Bucket(keptBucket)
 	k := seqKey(seq)

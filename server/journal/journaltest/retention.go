@@ -128,6 +128,74 @@ var retentionTests = []test{
 		b.trim()
 		b.holds(want)
 	}},
+	{"OfTypesThatNobodyDeclaredTheNewestStay", func(b *bench) {
+		b.retention.State.Age = time.Hour
+		b.open()
+		strange := func(i int) string { return fmt.Sprint("x:t", i) }
+		aged := func() {
+			b.pass(2 * time.Hour)
+			b.trim()
+		}
+		before := b.append(b.make(stateType, "a"), b.make(strange(0), "b"), b.make(strange(0), "a.b"))
+		var strays []event.Event
+		for i := range event.MaxUnknown + 30 {
+			strays = append(strays, b.append(b.make(strange(i), "a"))...)
+		}
+		holds := func() {
+			b.Helper()
+			b.holds(slices.Concat(before, strays))
+		}
+		b.trim()
+		holds() // retention has time for them all
+		aged()
+		gone := strays[29]
+		strays = strays[30:]
+		holds()
+		page := b.page(journal.Query{After: before[0].ID, AcrossTrimmed: true})
+		b.trimmed(page.Trimmed, journal.Trimmed{From: before[0].ID, To: gone.ID, Classes: []event.Class{event.State}})
+		size := b.bounds().Bytes
+		b.open()
+		b.trim()
+		holds()
+		if got := b.bounds().Bytes; got != size {
+			b.Errorf("%d bytes are held after reopening, were %d", got, size)
+		}
+
+		// A newer one of the same type takes the place of one that stays, and no other goes for it.
+		next := b.append(b.make(strays[10].Type, "a"))
+		strays = append(slices.Delete(strays, 10, 11), next...)
+		b.trim()
+		holds()
+		aged()
+		holds()
+		b.open()
+		// Others go for others, the oldest first, and one that went may come again.
+		strays = append(strays[3:], b.append(b.make(gone.Type, "a"), b.make(stateType, "a"), b.make("x:new", "a"), b.make("x:newer", "a"))...)
+		before = before[1:]
+		aged()
+		holds()
+		b.append(b.make(gone.Type, "a"), b.make(gone.Type, "a"))
+		strays = slices.DeleteFunc(strays, func(e event.Event) bool { return e.Type == gone.Type })
+		strays = append(strays, b.append(b.make(gone.Type, "a"))...)
+		aged()
+		b.open()
+		holds()
+		if got, most := b.bounds().Bytes, size+size/10; got > most {
+			b.Errorf("%d bytes are counted, want about %d", got, size)
+		}
+	}},
+	{"OfTypesThatNobodyDeclaredTheNewestStayHoweverManyBytes", func(b *bench) {
+		b.retention.State.Bytes = 1
+		b.open()
+		known := b.append(b.make(stateType, "a"))
+		var all []event.Event
+		for i := range 3000 { // more than are trimmed at a time
+			all = append(all, b.make(fmt.Sprint("x:t", i), "a"))
+		}
+		all = b.append(all...)
+		b.trim()
+		b.holds(append(known, all[len(all)-event.MaxUnknown:]...))
+	}},
 	{"TrimmedIsGone", func(b *bench) {
 		b.retention = journal.Retention{Sample: journal.Limit{Age: time.Hour}, Line: journal.Limit{Age: 2 * time.Hour}}
 		b.open()

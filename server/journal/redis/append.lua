@@ -98,6 +98,7 @@ for j = 1, #put do
       local was = redis.call('ZRANGEBYSCORE', kept, old, old)[1]
       if was then
         redis.call('ZREM', kept, was)
+        redis.call('ZREM', strays, (stray(old, t)))
         keptbytes = keptbytes - (#was - #old - 1) - OVERHEAD
       end
       trimmed = math.max(trimmed, tonumber(old))

@@ -2,7 +2,7 @@
 local meta, streams = KEYS[1], {[0] = KEYS[2], KEYS[3], KEYS[4]}
 local kept, latest, seen, seenlog = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local writers, breaks, nudge, notes = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local drawers = KEYS[13]
+local drawers, strays = KEYS[13], KEYS[14]
 
 local OVERHEAD = 24        -- what an event is counted with besides its record
 local STEP = 1024          -- places that a break leaves behind for each millisecond: more than a Redis can give
@@ -30,7 +30,7 @@ end
 
 -- begin makes a new record where there is none, with an epoch nobody has seen. Remnants of one whose head is lost go.
 local function begin(epoch)
-  redis.call('UNLINK', streams[0], streams[1], streams[2], kept, latest, seen, seenlog, breaks)
+  redis.call('UNLINK', streams[0], streams[1], streams[2], kept, latest, seen, seenlog, breaks, strays)
   redis.call('HSET', meta, 'epoch', epoch, 'seq', '0', 'run', identity())
   redis.call('XADD', nudge, 'MAXLEN', 1, '*', 'e', epoch)
 end
@@ -38,4 +38,12 @@ end
 -- topic returns the type and server of a record.
 local function topic(record)
   return string.sub(record, 10, 9 + struct.unpack('>I2', record, 8))
+end
+
+-- stray returns how a kept state whose type is not in the catalogue stands among the strays: by server, then place, sixteen digits,
+-- then type. Second it returns the server.
+local function stray(place, topic)
+  local zero = string.find(topic, '\0', 1, true)
+  local server = string.sub(topic, zero + 1)
+  return server .. '\0' .. string.format('%016.0f', tonumber(place)) .. string.sub(topic, 1, zero - 1), server
 end

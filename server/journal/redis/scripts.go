@@ -45,13 +45,14 @@ const (
 	keyNudge          // stream of one entry, changed so that who waits looks again
 	keyNotes          // hash
 	keyDrawers        // zset: the drawers of the shelf, each a hash of its own
+	keyStrays         // zset in the order of its members: the kept states of types that are not in the catalogue, see common.lua
 	keyCount
 )
 
 // keysOf returns the keys of a record, which all lie in one slot of a Cluster.
 func keysOf(name string) []string {
 	keys := make([]string, keyCount)
-	for i, k := range [keyCount]string{"meta", "state", "sample", "line", "kept", "latest", "seen", "seenlog", "writers", "breaks", "nudge", "notes", "drawers"} {
+	for i, k := range [keyCount]string{"meta", "state", "sample", "line", "kept", "latest", "seen", "seenlog", "writers", "breaks", "nudge", "notes", "drawers", "strays"} {
 		keys[i] = Prefix(name) + k
 	}
 	return keys

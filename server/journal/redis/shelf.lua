@@ -1,4 +1,4 @@
--- Puts blocks on the shelf, all of them or none. KEYS from the fourteenth on are the hashes of drawers. ARGV: epoch and number of the place
+-- Puts blocks on the shelf, all of them or none. KEYS from the fifteenth on are the hashes of drawers. ARGV: epoch and number of the place
 -- the blocks are made up to; 1 to make that the mark; how many drawers there are; their names; then for each block which drawer it
 -- lies in, counted from 1, its name, and "+" and its value or "-" to take it away. Returns 1, or 0 when the shelf is ahead of it.
 local made = tonumber(ARGV[2])
@@ -15,7 +15,7 @@ if gap and made > tonumber(gap) then return 0 end
 local n = tonumber(ARGV[4])
 for i = 1, n do redis.call('ZADD', drawers, 0, ARGV[4 + i]) end
 for i = 5 + n, #ARGV, 3 do
-  local drawer, value = KEYS[13 + tonumber(ARGV[i])], ARGV[i + 2]
+  local drawer, value = KEYS[14 + tonumber(ARGV[i])], ARGV[i + 2]
   if value == '-' then
     redis.call('HDEL', drawer, ARGV[i + 1])
   else

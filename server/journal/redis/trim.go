@@ -18,6 +18,16 @@ const trimEvery = 20 * time.Second
 // maxTrim bounds the events one run of the script takes out, for publishers wait meanwhile: about a millisecond.
 const maxTrim = 1000
 
+// knownStates are the states that the catalogue has, which a script can't ask.
+var knownStates = func() (out []any) {
+	for _, t := range event.Catalogue() {
+		if t.Class == event.State {
+			out = append(out, t.Name)
+		}
+	}
+	return out
+}()
+
 // Trim applies the retention now instead of within half a minute, and returns when nothing is left to trim.
 func (l *Log) Trim(ctx context.Context) error {
 	for {
@@ -41,6 +51,7 @@ func (l *Log) trimSome(ctx context.Context) (more bool, err error) {
 		limit := l.retention.For(class)
 		args = append(args, limit.Age.Milliseconds(), limit.Bytes)
 	}
+	args = append(append(args, event.MaxUnknown), knownStates...)
 	answer, err := trimScript.Run(ctx, l.client, l.keys, args...).Result()
 	if err != nil {
 		return false, err
