@@ -70,12 +70,27 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
-// A page comes from the network when there is one, since it carries the current picture. Without one, or when what answers is
-// a proxy in front of a server that is down, the page is shown as it was last seen, and one that never was shows the start
-// page: the app reads the route itself, and knows a newer picture if there is one.
+// How long, in milliseconds, a page waits for an answer before it is shown without one: a network may swallow all that is sent, and take
+// minutes to say so.
+const patience = 4000;
+
+// A page comes from the network when there is one, since it carries the current picture. Without one, or with one that is silent, or
+// when what answers is a proxy in front of a server that is down, the page is shown as it was last seen, and one that never was shows
+// the start page: the app reads the route itself, and knows a newer picture if there is one.
 async function navigate(event, url) {
+  let timer;
+  const silence = new Promise((resolve) => { timer = setTimeout(resolve, patience); });
   try {
-    const response = await fetch(event.request);
+    const asked = fetch(event.request);
+    let response = await Promise.race([asked, silence]);
+    if (!response) {
+      const kept = await keptPage(url.pathname);
+      if (kept) {
+        asked.then((late) => late.body?.cancel()).catch(() => {}); // nobody reads it
+        return kept;
+      }
+      response = await asked;
+    }
     if (response.status < 500) {
       if (response.ok) event.waitUntil(keep(url.pathname, response.clone()));
       return response;
@@ -85,6 +100,8 @@ async function navigate(event, url) {
     const kept = await keptPage(url.pathname);
     if (kept) return kept;
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

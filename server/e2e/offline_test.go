@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -11,7 +12,7 @@ const pastShown = `(%WORDS%.every(w => document.body.innerText.includes(w)) &&
 	/Picture of|Reconnecting|Offline/.test(document.getElementById("pill-in").innerText) && !!(window.pastAt ??= performance.now()))`
 
 // keptPicture is what the browser keeps for the next time, as text.
-const keptPicture = `new Promise(done => { const open = indexedDB.open("telltale", 1); open.onsuccess = () => {
+const keptPicture = `new Promise(done => { const open = indexedDB.open("telltale"); open.onsuccess = () => {
 	const get = open.result.transaction("kept").objectStore("kept").get("picture");
 	get.onsuccess = () => { done(new TextDecoder().decode(get.result ?? new Uint8Array())); open.result.close(); } } })`
 
@@ -61,4 +62,38 @@ func TestOpensOffline(t *testing.T) {
 	b.live()
 	b.wait("what comes now", `document.body.innerText.includes("and on")`)
 	b.quiet(append(cut, "ERR_FAILED")...)
+}
+
+// A network may take what is sent and never answer. The app opens all the same, with the newest picture that it had, and comes alive
+// when there is an answer.
+func TestOpensBehindASilentNetwork(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--no-host")
+	s.publish("web-1", picture)
+	b := open(t)
+	b.visit(s.url + "/servers/web-1")
+	b.live()
+	eval[bool](b, `navigator.serviceWorker.ready.then(() => true)`)
+	b.visit(s.url + "/")
+	b.live()
+	b.wait("the worker to answer", `navigator.serviceWorker.controller?.state === "activated"`)
+	s.publish("web-1", `{"type":"logs:app","data":{"level":"info","message":"the last words"}}`)
+	b.wait("the last words", `document.body.innerText.includes("the last words")`)
+	eventually(t, "them to be kept", func() (bool, string) {
+		text := eval[string](b, keptPicture)
+		return strings.Contains(text, "the last words"), text
+	})
+	b.quiet()
+
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil { // the system goes on taking connections for it
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/", "/servers/web-1"} {
+		b.visit(s.url + path)
+		b.wait("the last picture", strings.Replace(pastShown, "%WORDS%", `["web-1", "the last words"]`, 1))
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	b.live()
 }

@@ -6,10 +6,12 @@ import (
 	"syscall/js"
 )
 
-// The page keeps bytes in IndexedDB: one database, one table of them by name.
+// The page keeps bytes in IndexedDB: one database, one table of them by name. An app of before, out of a cache, asks for version 1, is
+// refused where there is a newer one, and so keeps nothing.
 const (
-	storeName  = "telltale"
-	storeTable = "kept"
+	storeName    = "telltale"
+	storeTable   = "kept"
+	storeVersion = 2 // of a database of version 1 the table may be missing
 )
 
 // Keep stores the data under the name, in place of what was there. It returns when it is stored, or why it is not: the reader
@@ -45,42 +47,51 @@ func inStore(ctx context.Context, mode string, ask func(table js.Value) js.Value
 			panic(e)
 		}
 	}()
-	open := js.Global().Get("indexedDB").Call("open", storeName, 1)
+	open := js.Global().Get("indexedDB").Call("open", storeName, storeVersion)
 	upgrade := funcOf(func(js.Value, []js.Value) any {
-		open.Get("result").Call("createObjectStore", storeTable)
+		if db := open.Get("result"); !db.Get("objectStoreNames").Call("contains", storeTable).Bool() {
+			db.Call("createObjectStore", storeTable)
+		}
 		return nil
 	})
-	defer upgrade.Release()
 	open.Set("onupgradeneeded", upgrade.Func)
-	db, err := requested(ctx, open)
+	// A browser may be slow to make its database. It is made whole all the same, and closed, though nobody waits for it any more.
+	db, err := requested(ctx, open, func(db js.Value, late bool) {
+		upgrade.Release()
+		if late && db.Truthy() {
+			db.Call("close")
+		}
+	})
 	if err != nil {
 		return js.Undefined(), err
 	}
 	defer db.Call("close")
 	table := db.Call("transaction", storeTable, mode).Call("objectStore", storeTable)
-	return requested(ctx, ask(table))
+	return requested(ctx, ask(table), func(js.Value, bool) {})
 }
 
-// requested waits for an IDBRequest. When the context ends first it waits no longer, and lets the callbacks go once they
-// have been called.
-func requested(ctx context.Context, request js.Value) (js.Value, error) {
+// requested waits for an IDBRequest. When the context ends first it waits no longer. Settled is called once the request has
+// settled, with its result, which is undefined when it failed, and whether that was too late.
+func requested(ctx context.Context, request js.Value, settled func(result js.Value, late bool)) (js.Value, error) {
 	type answer struct {
 		value js.Value
 		err   error
 	}
 	answers := make(chan answer, 1)
+	late := false
 	var good, bad function
-	settled := func(a answer) {
+	settle := func(a answer) {
 		answers <- a
 		good.Release()
 		bad.Release()
+		settled(a.value, late)
 	}
 	good = funcOf(func(js.Value, []js.Value) any {
-		settled(answer{value: request.Get("result")})
+		settle(answer{value: request.Get("result")})
 		return nil
 	})
 	bad = funcOf(func(js.Value, []js.Value) any {
-		settled(answer{err: jsError(request.Get("error"))})
+		settle(answer{err: jsError(request.Get("error"))})
 		return nil
 	})
 	request.Set("onsuccess", good.Func)
@@ -89,6 +100,12 @@ func requested(ctx context.Context, request js.Value) (js.Value, error) {
 	case a := <-answers:
 		return a.value, a.err
 	case <-ctx.Done():
+	}
+	select {
+	case a := <-answers: // it settled in the same instant
+		return a.value, a.err
+	default:
+		late = true
 		return js.Undefined(), ctx.Err()
 	}
 }
