@@ -57,8 +57,12 @@ func picture() []byte {
 	ctx, cancel := context.WithTimeout(context.Background(), keptTime)
 	defer cancel()
 	last, _ := browser.Kept(ctx, kept) // where nothing can be kept, nothing was
-	if l, err2 := model.ReadPicture(last, now); err2 == nil && (err != nil || l.Time.After(p.Time)) {
+	switch l, err2 := model.ReadPicture(last, now); {
+	case err2 != nil:
+	case err != nil || l.Time.After(p.Time):
 		return last
+	case !l.Taken.IsZero(): // what the one kept last tells of the two clocks
+		return model.AppendTaken(own, p.Time.Add(l.Taken.Sub(l.Time)))
 	}
 	return own
 }

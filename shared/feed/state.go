@@ -36,6 +36,10 @@ func (p Phase) String() string {
 // Fresh reports whether what the reader holds is as new as can be: live, or about to be.
 func (p Phase) Fresh() bool { return p == Live || p == CatchingUp }
 
+// Answered reports whether the server answers what it is asked: by a stream, or while Polling every few seconds. What no stream brings
+// can be asked for then.
+func (p Phase) Answered() bool { return p.Fresh() || p == Polling }
+
 // State says how the connection is, as a value: nothing in it changes behind the reader's back. All times are of the
 // local clock.
 type State struct {

@@ -57,8 +57,8 @@ func (r *pastReads) wanted() []model.Period {
 	return r.wants
 }
 
-// readPast asks for what is wanted until ctx ends. A page that is not live, or that nobody sees, asks for nothing: what it drew
-// would be no newer than the rest of it.
+// readPast asks for what is wanted until ctx ends. A page that the server does not answer, or that nobody sees, asks for nothing: what
+// it drew would be no newer than the rest of it.
 func (p *Program) readPast(ctx context.Context) {
 	if p.past.call == nil {
 		return
@@ -83,21 +83,21 @@ func (p *Program) readPast(ctx context.Context) {
 		}
 		next := time.Duration(-1)
 		p.mu.Lock()
-		fresh := p.model.Link.Phase.Fresh() && browser.Visible()
+		may := p.model.Link.Phase.Answered() && browser.Visible()
 		for _, of := range wants {
 			if waited[of] != nil {
 				continue
 			}
 			due := p.model.Histories.Due(of, time.Now())
 			switch {
-			case due <= 0 && fresh && len(waited) < maxPast:
+			case due <= 0 && may && len(waited) < maxPast:
 				asking, cancel := context.WithCancel(ctx)
 				waited[of] = cancel
 				asks.Go(func() {
 					p.readPeriod(asking, of)
 					done <- of
 				})
-			case due <= 0 && fresh: // when one of them is done
+			case due <= 0 && may: // when one of them is done
 			case next < 0 || due < next:
 				next = max(due, time.Second)
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcp-cloud/telltale/shared/feed"
+	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
 const (
@@ -25,11 +26,15 @@ func (p *Program) preserve(ctx context.Context) {
 		p.mu.Lock()
 		var picture []byte
 		whole := false
-		// It is a picture of when the server was last heard, and none before that. Who was told to stop may have signed out, and has this
-		// browser forget.
-		if l := &p.model.Link; p.kept.Rev() != rev && !l.Shared && !l.Heard.IsZero() && l.Phase != feed.Refused {
+		// What was missed and is coming in belongs to no picture until all of it has. Who was told to stop may have signed out, and has
+		// this browser forget.
+		l := &p.model.Link
+		at := pictured(l)
+		if p.kept.Rev() != rev && !l.Shared && !at.IsZero() && l.Phase != feed.CatchingUp && l.Phase != feed.Refused {
 			rev = p.kept.Rev()
-			picture, whole = p.kept.AppendStream(nil, p.model.Now(l.Heard))
+			if picture, whole = p.kept.AppendStream(nil, p.model.Now(at)); whole {
+				picture = model.AppendTaken(picture, at)
+			}
 		}
 		p.mu.Unlock()
 		if whole {
@@ -50,6 +55,15 @@ func (p *Program) preserve(ctx context.Context) {
 		}
 		save()
 	}
+}
+
+// pictured returns of when the picture is, by the local clock: of the last time the server was heard, but during an interruption of
+// its beginning, as nobody knows what has not come since. It is zero before anything was heard.
+func pictured(l *model.Link) time.Time {
+	if n := len(l.Breaks); n > 0 && l.Breaks[n-1].To.IsZero() && l.Phase != feed.Polling {
+		return l.Breaks[n-1].From
+	}
+	return l.Heard
 }
 
 // hidden has the picture kept now.

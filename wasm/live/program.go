@@ -56,7 +56,7 @@ type Program struct {
 	wanted   bool   // start it again once the one that is ending has ended
 	changes  int    // of painters: whether a linger is still meant
 	later    bool   // a painter wants another frame
-	wasFresh bool   // the link, when something was folded in last
+	answered bool   // the server did, when something was folded in last
 	shown    string // the server the page shows; "" for all
 	recalled map[wish]bool
 
@@ -248,8 +248,8 @@ func (p *Program) fold(b feed.Batch) {
 	if _, wanted := p.wished(); wanted {
 		p.remind()
 	}
-	if fresh := p.model.Link.Phase.Fresh(); fresh != p.wasFresh {
-		p.wasFresh = fresh
+	if answered := p.model.Link.Phase.Answered(); answered != p.answered {
+		p.answered = answered
 		p.past.remind()
 	}
 	if p.draw != nil {

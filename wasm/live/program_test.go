@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"strings"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 type source struct {
 	mu      sync.Mutex
 	refuse  bool
+	full    bool // there is no place for a stream
 	asked   []string
 	hungUp  int
 	streams []chan []byte // what each stream is still to bring
@@ -38,6 +40,10 @@ func (s *source) Open(ctx context.Context, r feed.Request) (*feed.Response, erro
 	s.asked = append(s.asked, r.LastEventID)
 	if s.refuse {
 		return &feed.Response{Status: 403, Body: io.NopCloser(strings.NewReader(""))}, nil
+	}
+	if s.full {
+		b := bytes.NewReader(append(s.picture(r.LastEventID), s.limit()...))
+		return &feed.Response{Status: 200, ContentType: sse.ContentType, Body: io.NopCloser(b)}, nil
 	}
 	pr, pw := io.Pipe()
 	context.AfterFunc(ctx, func() {
@@ -75,11 +81,8 @@ func (s *source) picture(last string) []byte {
 	if err == nil {
 		sync.Mode = event.SyncResumed
 	}
-	head := event.ID{}
-	if n := len(s.log); n > 0 {
-		head = s.log[n-1].ID
-	}
-	sync.Place = head
+	head := s.head()
+	sync.Place, sync.Poll = head, s.full
 	b, _ := event.StreamSync.AppendFrame(nil, event.ID{}, sync)
 	for _, e := range s.log {
 		if e.ID.Seq > after.Seq {
@@ -87,6 +90,19 @@ func (s *source) picture(last string) []byte {
 		}
 	}
 	b, _ = event.StreamHeartbeat.AppendFrame(b, head, event.Heartbeat{ServerTime: time.Now(), Place: head})
+	return b
+}
+
+func (s *source) head() event.ID {
+	if n := len(s.log); n > 0 {
+		return s.log[n-1].ID
+	}
+	return event.ID{}
+}
+
+// limit is how an answer ends that is no stream.
+func (s *source) limit() []byte {
+	b, _ := event.StreamLimit.AppendFrame(nil, s.head(), event.Limit{Reason: event.LimitUser, RetryMs: 5000, Place: s.head()})
 	return b
 }
 
@@ -446,6 +462,11 @@ func TestThePictureIsKept(t *testing.T) {
 		synctest.Wait()
 		detach()
 		p.Stop()
+
+		// What it is kept with is its time by this device's clock.
+		if p, err := model.ReadPicture(kept[len(kept)-1], time.Now()); err != nil || time.Since(p.Taken).Round(time.Second) != 0 {
+			t.Errorf("kept as of %v, %v", p.Taken, err)
+		}
 
 		// The next life of the page has no server.
 		time.Sleep(time.Hour)

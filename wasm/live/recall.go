@@ -60,7 +60,7 @@ func (w wish) query(now time.Time, servers int) (q url.Values, every time.Durati
 }
 
 // Recall says that the page shows the last minutes of this server, or with "" of all: they are read from the record, if
-// that has not been done already, as soon as the page is live.
+// that has not been done already, as soon as the server answers.
 func (p *Program) Recall(server string) {
 	p.mu.Lock()
 	p.shown = server
@@ -78,7 +78,7 @@ func (p *Program) remind() {
 // wished returns what is to be recalled now, if anything. It is called with the lock held.
 func (p *Program) wished() (wish, bool) {
 	w := wish{p.shown, p.model.Life}
-	if !p.model.Complete || !p.model.Link.Phase.Fresh() || p.recalled[w] {
+	if !p.model.Complete || !p.model.Link.Phase.Answered() || p.recalled[w] {
 		return w, false
 	}
 	return w, true

@@ -29,11 +29,15 @@ type Break struct {
 type Link struct {
 	feed.State
 	Account feed.Account
+	// First is when the first picture began to come, local clock; zero before that. Account.Since is later when something was lost.
+	First time.Time
+	// Before is how many of Account.Skipped were skipped before Account.Since.
+	Before uint64
 
 	// Shared is set while this tab reads through another one, which has the connection.
 	Shared bool
-	// Picture is the time, by the server's clock, of the prerendered picture the page began with; zero when it began
-	// with nothing.
+	// Picture is the time of the picture the page began with, prerendered or kept: by the local clock where that is known, else by the
+	// server's; zero when it began with nothing.
 	Picture time.Time
 	// Thread is the last 30 minutes, oldest first; at most MaxThread.
 	Thread []Stretch
@@ -55,6 +59,12 @@ const threadSpan = 30 * time.Minute
 func (m *Model) link(b feed.Batch) {
 	l := &m.Link
 	was, now := l.Phase, b.State.Phase
+	if a := &b.Account; a.Gaps != l.Account.Gaps || a.Resets != l.Account.Resets { // and with them Since
+		l.Before = a.Skipped - min(m.spared, a.Skipped)
+	}
+	if l.First.IsZero() {
+		l.First = b.Account.Since
+	}
 	l.State, l.Account = b.State, b.Account
 	if br := l.open(); br != nil && !now.Fresh() {
 		br.Polled = now == feed.Polling

@@ -47,6 +47,56 @@ func TestAWrongClockDoesNotAge(t *testing.T) {
 	equal(t, "aged", w.m.Aged(w.m.Server("s"), w.now), false)
 }
 
+// A clock that was set makes nobody heard in the future, where he would pass for heard until then.
+func TestAClockThatWasSet(t *testing.T) {
+	w := newWorld(t)
+	set := time.Duration(0) // how far this device's clock is ahead of the server's, which is right
+	beat := func() {
+		here := w.now
+		w.now = here.Add(set)
+		w.control("stream:heartbeat", `{"serverTime":"`+here.Format(time.RFC3339)+`"}`)
+		w.now = here
+	}
+	run := func(seconds int) {
+		for i := range seconds {
+			w.pass(time.Second)
+			e := w.make("s", "metrics:cpu", `{"usage":1}`)
+			w.now = w.now.Add(set)
+			w.batch(e)
+			w.now = w.now.Add(-set)
+			if i%15 == 0 {
+				beat()
+			}
+		}
+	}
+	w.say("s", "server:online", "")
+	run(60)
+	set = time.Hour
+	run(300)
+	equal(t, "skew", w.m.Skew(), -time.Hour)
+	equal(t, "aged while it is heard", w.m.Aged(w.m.Server("s"), w.now.Add(set)), false)
+	if ahead := w.m.Server("s").Seen.Sub(w.now); ahead > 0 {
+		t.Errorf("heard %v from now", ahead)
+	}
+	for range 8 {
+		w.pass(15 * time.Second)
+		beat()
+	}
+	equal(t, "aged, silent for two minutes", w.m.Aged(w.m.Server("s"), w.now.Add(set)), true)
+}
+
+// A picture that was made in what is the future by this clock is no more fresh than one of as long ago.
+func TestAPictureOfAnotherClockIsAged(t *testing.T) {
+	for _, tt := range []struct {
+		made time.Duration // before it is shown
+		want bool
+	}{{0, false}, {PictureFresh, false}, {-PictureFresh, false}, {time.Hour, true}, {-time.Hour, true}} {
+		m := New()
+		m.Link.Phase, m.Link.Picture = feed.Connecting, noon.Add(-tt.made)
+		equal(t, tt.made.String(), m.Aged(newServer("s"), noon), tt.want)
+	}
+}
+
 func TestTheServersClock(t *testing.T) {
 	w := newWorld(t)
 	ahead := func(d time.Duration) string {
@@ -133,6 +183,11 @@ func TestRate(t *testing.T) {
 	equal(t, "it runs dry", r.PerSecond(noon.Add(39*time.Second)), 0.0+29/10.0)
 	equal(t, "and is empty", r.PerSecond(noon.Add(time.Hour)), 0)
 	equal(t, "a clock that went back", r.PerSecond(noon), 23.5)
+	back := noon.Add(-time.Hour)
+	for i := range 30 {
+		r.add(back.Add(time.Duration(i)*time.Second), 2)
+	}
+	equal(t, "it counts on by that clock", r.PerSecond(back.Add(30*time.Second)), 2)
 
 	w := newWorld(t)
 	w.say("s", "x:y", "")

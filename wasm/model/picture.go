@@ -14,6 +14,7 @@ import (
 type Picture struct {
 	Place event.ID  // the picture is complete up to here: go on after it. Zero where the log was empty
 	Time  time.Time // when it was made, by the server's clock
+	Taken time.Time // the same by the local clock; zero where that is not known: see AppendTaken
 	Fresh bool      // it is less than PictureFresh old: the stream can go on from Place
 
 	Batch feed.Batch // what is in it
@@ -38,6 +39,9 @@ func (m *Model) Load(stream []byte, now time.Time) (Picture, error) {
 	m.Update(b)
 	m.skew = skew{} // a picture is as old as it is: that says nothing about clocks
 	m.Link.Picture = p.Time
+	if !p.Taken.IsZero() {
+		m.Link.Picture, m.skew.before = p.Taken, p.Time.Sub(p.Taken)
+	}
 	m.borrowed = !p.Fresh || p.Place.IsZero()
 	return p, nil
 }
@@ -70,6 +74,10 @@ func ReadPicture(stream []byte, now time.Time) (Picture, error) {
 		return p, fmt.Errorf("model: load: %w", ErrPicture)
 	}
 	p.Batch.At, p.Batch.Place = now, p.Place
-	p.Fresh = now.Sub(p.Time).Abs() < PictureFresh
+	made := p.Time
+	if p.Taken = takenAt(stream); !p.Taken.IsZero() {
+		made = p.Taken
+	}
+	p.Fresh = now.Sub(made).Abs() < PictureFresh
 	return p, nil
 }

@@ -43,7 +43,7 @@ func (c *charts) drawHead(p *pen, m *model.Model, there time.Time) {
 // appendNote appends what there is to say of what the charts show: a crosshair that stays, what is missing and why, or what a
 // point is.
 func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
-	live := m.Link.Phase.Fresh()
+	live := m.Link.Phase.Answered()
 	failed, reading := "", false
 	var lacks [2]int64
 	if c.reach != reachLive {
