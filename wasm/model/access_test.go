@@ -64,7 +64,7 @@ func TestRecordAway(t *testing.T) {
 	m := New()
 	at := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 	m.Update(feed.Batch{At: at, State: feed.State{Phase: feed.Live, Since: at, Heard: at}})
-	s := m.server("web-1")
+	s := m.server("web-1", noon)
 	s.Status.State, s.Seen = Online, at
 	shape := m.Shape
 	tellGap(m, event.GapPending, at.Add(time.Second))

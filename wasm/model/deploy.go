@@ -18,7 +18,7 @@ func (s *Server) deploy(e event.Event, action string) bool {
 	id, _, _ := common(e)
 	d := s.deployment(id, stage)
 	if d.Began.IsZero() {
-		d.Began = e.Time
+		d.Began, d.First = e.Time, e.ID
 	}
 	d.Stage, d.Changed, d.Place = stage, e.Time, e.ID
 	if d.Reached[stage].IsZero() {

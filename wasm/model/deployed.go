@@ -116,7 +116,7 @@ func (d *Deployment) goesOn(next *Deployment) bool {
 
 // begin takes over what was known of the same deployment before.
 func (d *Deployment) begin(was *Deployment) {
-	d.ID, d.Began = was.ID, was.Began
+	d.ID, d.Began, d.First = was.ID, was.Began, was.First
 	for i, at := range was.Reached {
 		if !at.IsZero() {
 			d.Reached[i] = at

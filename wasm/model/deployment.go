@@ -38,7 +38,8 @@ type Deployment struct {
 	Began   time.Time            // time of its first event that we know
 	Changed time.Time            // time of its newest
 	Reached [NumStages]time.Time // when each stage began; zero: not heard of
-	Place   event.ID             // of its newest event
+	First   event.ID             // of its first event that we know
+	Place   event.ID             // of its newest
 
 	Version  string
 	Progress float64 // percent of the building stage, 0 to 100; NaN when not said
@@ -56,3 +57,18 @@ type Deployment struct {
 
 // Ended reports whether nothing more is to come.
 func (d *Deployment) Ended() bool { return d.Stage == DeployCompleted || d.Stage == DeployFailed }
+
+// Overtaken returns the next deployment of the same server that began after all that d has said, of which no end was heard: nobody
+// knows that d still goes on. It is nil for one that has ended or is the newest, and again when d says more. A stream begins with
+// the newest event of each stage alone, and so with what is left of deployments that ended long ago.
+func (d *Deployment) Overtaken(all []*Deployment) (by *Deployment) {
+	if d.Ended() {
+		return nil
+	}
+	for _, o := range all {
+		if o != d && o.First.Compare(d.Place) > 0 && (by == nil || o.First.Compare(by.First) < 0) {
+			by = o
+		}
+	}
+	return by
+}

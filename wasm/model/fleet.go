@@ -45,7 +45,7 @@ const PictureFresh = time.Minute
 func (m *Model) Aged(s *Server, now time.Time) bool {
 	if p := m.Link.Phase; !p.Fresh() {
 		begins := p == feed.Idle || p == feed.Connecting
-		return !begins || m.Link.Picture.IsZero() || m.Now(now).Sub(m.Link.Picture) > PictureFresh
+		return !begins || m.Link.Picture.IsZero() || now.Sub(m.Link.Picture).Abs() > PictureFresh
 	}
 	if !m.Link.Away.IsZero() {
 		return true

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -13,12 +14,15 @@ const (
 	keptLines = 200     // the newest, of all servers
 	keptTypes = 50_000  // of all servers together
 	keptBytes = 4 << 20 // of a text
+	keptLong  = 1 << 20 // of all events longer than MaxData, in memory
 )
 
 // Keeper holds the current picture as the stream would begin with it: the newest event of each server and type, and the
-// newest lines. What it writes Load reads, in another life of the page. The zero Keeper is empty.
+// newest lines. Of samples and lines longer than MaxData it holds none, and of other events that long so many in whole as are
+// keptLong; of those beyond that, that they were. What it writes Load reads, in another life of the page. The zero Keeper is empty.
 type Keeper struct {
 	newest map[keptKey]*event.Event
+	long   int           // bytes of what newest holds that is longer than MaxData
 	lines  []event.Event // a ring
 	next   int           // in lines
 	place  event.ID
@@ -38,6 +42,8 @@ func (k *Keeper) Update(b feed.Batch) {
 		switch {
 		case e.Class() == event.Control:
 			k.control(e)
+		case e.Class() == event.State: // however long it is, or an older one of its server would be taken for its last word
+			k.put(e)
 		case len(e.Data) > MaxData:
 		case e.Class() == event.Line:
 			k.line(e)
@@ -93,8 +99,27 @@ func (k *Keeper) put(e event.Event) {
 		old = new(event.Event)
 		k.newest[key] = old
 	}
+	if cap(old.Data) > MaxData {
+		k.long -= cap(old.Data)
+		old.Data = nil
+	}
+	if len(e.Data) > MaxData && k.long+len(e.Data) > keptLong {
+		e.Data = bare(e)
+	}
 	e.Data = append(old.Data[:0], e.Data...)
+	if cap(e.Data) > MaxData {
+		k.long += cap(e.Data)
+	}
 	*old = e
+}
+
+// bare returns the data of an event of which no more is kept than that it was.
+func bare(e event.Event) []byte {
+	b, _ := json.Marshal(struct {
+		Time   string `json:"timestamp"`
+		Server string `json:"serverId"`
+	}{e.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), e.Server})
+	return b
 }
 
 // AppendStream appends the picture as a stream's beginning, made at that time by the server's clock; nothing, and false, while

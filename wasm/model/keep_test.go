@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +72,66 @@ func TestKept(t *testing.T) {
 	if _, err := got.Load(text, begin); err != nil || len(got.Servers()) != 1 {
 		t.Errorf("%d servers, %v, want the one of the new log", len(got.Servers()), err)
 	}
+}
+
+// A word that is too long to keep is kept as a shorter one: without it the one before would stand.
+func TestLongWordsAreKept(t *testing.T) {
+	var k Keeper
+	seq := uint64(0)
+	tell := func(typ, server, data string) {
+		d := event.Draft{Type: typ, ServerID: server, Data: []byte(data)}
+		e, err := d.Event("", noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seq++
+		e.ID = event.ID{Epoch: 1, Seq: seq}
+		e.Data = event.AppendJSON(nil, e)
+		k.Update(feed.Batch{Events: []event.Event{e}, Place: e.ID})
+	}
+	long := `{"message":"out of memory","stack":"` + strings.Repeat("goroutine 1 ", 16<<10) + `"}`
+	k.Update(feed.Batch{Events: []event.Event{{Type: "stream:sync", Data: []byte(`{"mode":"fresh"}`)}}})
+	const servers = 8
+	for range 2 {
+		for i := range servers {
+			tell("server:online", fmt.Sprintf("<%d>", i), `{}`)
+			tell("deployment:failed", fmt.Sprintf("<%d>", i), long)
+			tell("server:error", fmt.Sprintf("<%d>", i), long)
+		}
+	}
+	tell("metrics:cpu", "<0>", `{"usage":5,"more":"`+strings.Repeat("x", MaxData)+`"}`)
+	k.Update(feed.Batch{Events: []event.Event{{Type: "stream:heartbeat", Data: []byte(`{}`)}}})
+	if k.long > keptLong || k.long < keptLong/2 {
+		t.Errorf("%d bytes of long ones are kept, want at most %d", k.long, keptLong)
+	}
+	held := 0
+	for _, e := range k.newest {
+		if cap(e.Data) > MaxData {
+			held += cap(e.Data)
+		}
+	}
+	equal(t, "bytes held", held, k.long)
+	text, _ := k.AppendStream(nil, noon)
+	m := New()
+	if _, err := m.Load(text, noon); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for i := range servers {
+		s := m.Server(fmt.Sprintf("<%d>", i))
+		if s == nil || s.Status.State != Failing || len(s.Deployments) != 1 || s.Deployments[0].Stage != DeployFailed || !s.Status.At.Equal(noon) {
+			t.Fatalf("server %d is kept as %+v", i, s)
+		}
+		if s.Status.Reason == "out of memory" {
+			told++
+		}
+	}
+	if told == 0 || told == servers {
+		t.Errorf("%d of %d say why", told, servers)
+	}
+	for i := range servers {
+		tell("server:error", fmt.Sprintf("<%d>", i), `{}`)
+		tell("deployment:failed", fmt.Sprintf("<%d>", i), `{}`)
+	}
+	equal(t, "bytes of long ones when there are none", k.long, 0)
 }

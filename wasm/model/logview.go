@@ -212,7 +212,7 @@ func (v *View) passing(l *Log, b *block, p *packed, floor event.ID) seen {
 		case !floor.IsZero() && !r.gap && r.place.Epoch == floor.Epoch && r.place.Seq < floor.Seq:
 			continue
 		case !v.f.Until.IsZero() && r.place.Compare(v.f.Until) > 0:
-			if !r.gap && !v.f.Hidden[r.level] {
+			if !r.gap && !v.f.Hidden[r.level] && (!v.f.only() || v.f.Find.Find(p.text(r))) {
 				s.new++
 			}
 			continue

@@ -182,6 +182,23 @@ func TestViewHolds(t *testing.T) {
 	if v.Rows() != 850 || v.Fresh() != 0 {
 		t.Errorf("let go: %d rows, %d fresh", v.Rows(), v.Fresh())
 	}
+
+	// Of a view of what is found, only what would be found is waited for.
+	v.Set(Filter{Find: words("needle"), Only: true})
+	v.Hold(l, true)
+	for i := range 9 {
+		line := in(3000+i, 3001+i)
+		line.Message = []string{"hay", "hay", "a needle"}[i%3]
+		l.push(line)
+	}
+	l.settle()
+	v.Step(l, always)
+	if v.Rows() != 0 || v.Fresh() != 3 {
+		t.Errorf("searched for: %d rows, %d fresh, want 3", v.Rows(), v.Fresh())
+	}
+	v.Hold(l, false)
+	v.Step(l, always)
+	equal(t, "rows, let go", v.Rows(), 3)
 }
 
 // A view is brought up to date in slices: the newest first, and what is not looked at yet is not there.

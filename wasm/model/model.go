@@ -13,7 +13,8 @@ import (
 
 // Bounds of a Model.
 const (
-	MaxServers     = 500     // the one silent for longest is forgotten first
+	MaxServers     = 500     // while a picture or what was missed comes in, twice that; see Model.Forgotten
+	MaxAbsent      = 5000    // Model.Forgotten
 	MaxTypes       = 100     // per server, for events and metrics the catalogue does not know; and of TypeStats
 	MaxDeployments = 20      // per server
 	MaxRecent      = 200     // Recent
@@ -50,7 +51,8 @@ type Model struct {
 	Place event.ID
 	// Complete is set once a whole picture has come in; until then, a server that is not here may well exist.
 	Complete bool
-	// Forgotten is how many servers were given up for others, to stay within MaxServers.
+	// Forgotten is how many servers were heard that are not here, as there is no room: a new one takes the place of one that has been
+	// silent for minutes, and is passed over where there is none. At most MaxAbsent are counted.
 	Forgotten uint64
 	// Life rises when all servers are forgotten: what was recalled of them is gone too.
 	Life uint64
@@ -63,12 +65,15 @@ type Model struct {
 
 	servers   map[string]*Server
 	sorted    []*Server
-	dirty     bool // sorted is to be sorted anew
+	absent    map[string]struct{} // those that Forgotten counts
+	born      uint64              // how many servers came to be
+	dirty     bool                // sorted is to be sorted anew
 	types     map[string]*TypeStat
 	skew      skew
-	replaying bool // what comes is picture or was missed
-	picture   bool // what comes is the picture, up to the next heartbeat
-	borrowed  bool // it is a picture that the stream does not go on from
+	spared    uint64 // how many events of a batch were skipped after the last loss in it
+	replaying bool   // what comes is picture or was missed
+	picture   bool   // what comes is the picture, up to the next heartbeat
+	borrowed  bool   // it is a picture that the stream does not go on from
 	turns     []Turn
 	turned    uint64 // how many there were
 }
@@ -92,6 +97,12 @@ type TypeStat struct {
 
 // Server returns the server with that id, or nil.
 func (m *Model) Server(id string) *Server { return m.servers[id] }
+
+// Absent reports whether the server with that id was heard and is not here, as there is no room for it.
+func (m *Model) Absent(id string) bool {
+	_, ok := m.absent[id]
+	return ok
+}
 
 // Now returns the server's time for a local time, by the clock readings that came with the stream.
 func (m *Model) Now(local time.Time) time.Time { return local.Add(m.skew.offset()) }

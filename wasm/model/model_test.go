@@ -59,6 +59,14 @@ func (w *world) say(server, typ, data string) { w.sayAs(server, typ, data, "") }
 
 func (w *world) sayAs(server, typ, data, key string) {
 	w.t.Helper()
+	w.batch(w.made(server, typ, data, key))
+}
+
+// make returns an event of a server, of now, that is yet to come.
+func (w *world) make(server, typ, data string) event.Event { return w.made(server, typ, data, "") }
+
+func (w *world) made(server, typ, data, key string) event.Event {
+	w.t.Helper()
 	if data == "" {
 		data = "{}"
 	}
@@ -70,7 +78,7 @@ func (w *world) sayAs(server, typ, data, key string) {
 	w.seq++
 	e.ID = event.ID{Epoch: 1, Seq: w.seq}
 	e.Data = event.AppendJSON(nil, e) // as a reader gets it
-	w.batch(e)
+	return e
 }
 
 func equal[T comparable](t testing.TB, what string, got, want T) {

@@ -12,11 +12,14 @@ type Rate struct {
 }
 
 func (r *Rate) add(now time.Time, n uint32) {
+	if now.Unix() < r.second-rateSpan {
+		*r = Rate{second: now.Unix()} // the clock was set back: what was counted is not of the last seconds
+	}
 	r.move(now.Unix())
 	r.buckets[uint64(r.second)%uint64(len(r.buckets))] += n
 }
 
-// move makes second the newest bucket and empties those that were skipped. A clock that went back adds to the newest.
+// move makes second the newest bucket and empties those that were skipped. A clock that went back a little adds to the newest.
 func (r *Rate) move(second int64) {
 	if second <= r.second {
 		return
@@ -41,8 +44,9 @@ func (r Rate) PerSecond(now time.Time) float64 {
 // skew estimates how far the server's clock is ahead. A time the server sent is older than its arrival by what the network
 // took, so the greatest difference of the last readings is the nearest to the truth.
 type skew struct {
-	last [8]time.Duration
-	n    int
+	last   [8]time.Duration
+	n      int
+	before time.Duration // what it was in another life of the page: until there is a reading
 }
 
 func (s *skew) add(server, local time.Time) {
@@ -52,7 +56,7 @@ func (s *skew) add(server, local time.Time) {
 
 func (s *skew) offset() time.Duration {
 	if s.n == 0 {
-		return 0
+		return s.before
 	}
 	best := s.last[0]
 	for _, d := range s.last[:min(s.n, len(s.last))] {

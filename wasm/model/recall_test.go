@@ -57,7 +57,7 @@ func TestRecall(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := New()
 			m.Update(feed.Batch{At: begin, Events: samples(t, "a", begin, tt.streamed...)})
-			m.server("a")
+			m.server("a", noon)
 			newest := m.Server("a").CPU.Usage
 			for _, r := range tt.recalled {
 				m.Recall(append(samples(t, "a", begin, r...), samples(t, "stranger", begin, r...)...), tt.every)

@@ -84,15 +84,16 @@ type Server struct {
 	Events []*Event
 
 	// Rev rises with every event about the server: nothing to draw when it has not.
-	Rev uint64
+	Rev  uint64
+	born uint64 // counts up: who came later has more
 	// Past rises when samples of before were recalled: what is drawn of a series has changed though no sample came.
 	Past uint64
 }
 
-// Under returns the deployment under way, the newest one if there are several, or nil.
+// Under returns the deployment under way, the newest one if there are several, or nil. One that was overtaken is not.
 func (s *Server) Under() *Deployment {
 	for i := len(s.Deployments) - 1; i >= 0; i-- {
-		if d := s.Deployments[i]; !d.Ended() {
+		if d := s.Deployments[i]; !d.Ended() && d.Overtaken(s.Deployments) == nil {
 			return d
 		}
 	}

@@ -57,12 +57,12 @@ func (s *Server) status(e event.Event, action string) bool {
 		if p.Reason == "stopped" || p.Reason == "idle" { // as the catalogue has it: these were asked for
 			next.State = Stopped
 		}
-		next.Reason, next.Shutdown = p.Reason, p.ShutdownTime
+		next.Reason, next.Shutdown = clip(p.Reason), p.ShutdownTime
 		s.Started = time.Time{}
 	case "error":
 		p, _ := event.ServerError.Decode(e.Data)
 		next.State = Failing
-		next.Reason, next.ErrorCode, next.Critical = p.Message, p.ErrorCode, p.Critical
+		next.Reason, next.ErrorCode, next.Critical = clip(p.Message), p.ErrorCode, p.Critical
 	default:
 		return false
 	}

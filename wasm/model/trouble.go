@@ -20,7 +20,7 @@ const (
 )
 
 // Turn is a turn for the worse, or back, that a server took while this page listened: not what a picture showed, and not
-// what was missed and came afterwards. Saying once more that something is wrong is no turn.
+// what was missed and came more than a minute later. Saying once more that something is wrong is no turn.
 type Turn struct {
 	What    TurnKind
 	Server  string
@@ -44,9 +44,13 @@ func (m *Model) TurnsSince(n uint64) ([]Turn, uint64) {
 	return m.turns[uint64(len(m.turns))-fresh:], m.turned
 }
 
+// stillNews is how old an event may be that comes with what was missed, and yet is news: a link that is replaced in order, by
+// another tab or by a poll, brings all there is in this way.
+const stillNews = time.Minute
+
 // turn notes that a server took a turn, if what came is news.
-func (m *Model) turn(t Turn) {
-	if m.replaying || !m.Complete {
+func (m *Model) turn(t Turn, at time.Time) {
+	if m.picture || !m.Complete || m.replaying && m.Now(at).Sub(t.At) > stillNews {
 		return
 	}
 	m.turned++
@@ -54,7 +58,7 @@ func (m *Model) turn(t Turn) {
 }
 
 // turnedTo notes what it means that the state of a server was another one before the event.
-func (m *Model) turnedTo(s *Server, was State, e event.Event) {
+func (m *Model) turnedTo(s *Server, was State, e event.Event, at time.Time) {
 	now := s.Status.State
 	t := Turn{Server: s.ID, Reason: s.Status.Reason, Place: e.ID, At: e.Time}
 	switch {
@@ -69,14 +73,14 @@ func (m *Model) turnedTo(s *Server, was State, e event.Event) {
 	default:
 		return
 	}
-	m.turn(t)
+	m.turn(t, at)
 }
 
 // deployTurned notes what it means that a deployment of the server moved on with the event.
-func (m *Model) deployTurned(s *Server, e event.Event) {
+func (m *Model) deployTurned(s *Server, e event.Event, at time.Time) {
 	for _, d := range s.Deployments {
 		if d.Place == e.ID && d.Stage == DeployFailed {
-			m.turn(Turn{What: TurnFailed, Server: s.ID, Reason: d.Error, Version: d.Version, ID: d.ID, Place: e.ID, At: e.Time})
+			m.turn(Turn{What: TurnFailed, Server: s.ID, Reason: d.Error, Version: d.Version, ID: d.ID, Place: e.ID, At: e.Time}, at)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/feed"
@@ -51,7 +52,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// What a picture shows, and what was missed, is no news.
+// What a picture shows is no news, however young; what was missed is while it is not a minute old.
 func TestNoTurnIsOfThePast(t *testing.T) {
 	w := &world{t: t, m: New(), now: noon}
 	w.link(feed.CatchingUp)
@@ -63,14 +64,45 @@ func TestNoTurnIsOfThePast(t *testing.T) {
 	w.link(feed.Reconnecting)
 	w.link(feed.CatchingUp)
 	w.control(event.StreamSync.Name(), `{"mode":"resumed"}`)
-	w.say("c", "server:offline", `{"reason":"missed"}`)
-	w.say("a", "server:online", "")
-	w.say("c", "deployment:failed", `{"error":"missed"}`)
+	missed := w.now
+	told := func(ago time.Duration, server, typ, data string) { // on the way for so long
+		w.now = missed.Add(-ago)
+		e := w.make(server, typ, data)
+		w.now = missed
+		w.batch(e)
+	}
+	told(2*time.Minute, "c", "server:offline", `{"reason":"missed"}`)
+	told(2*time.Minute, "a", "server:online", "")
+	told(61*time.Second, "c", "deployment:failed", `{"error":"missed"}`)
+	told(time.Minute, "d", "server:error", `{"message":"just now"}`)
+	told(0, "d", "deployment:failed", `{"error":"now"}`)
 	w.beat()
 	w.link(feed.Live)
 	got, _ := w.m.TurnsSince(0)
-	equal(t, "turns", turns(got), "b error live")
-	equal(t, "in trouble", w.m.InTrouble(), 2)
+	equal(t, "turns", turns(got), "b error live; d error just now; d failed now")
+	equal(t, "in trouble", w.m.InTrouble(), 3)
+
+	w.control(event.StreamSync.Name(), `{"mode":"fresh"}`) // there is no going on from where it was
+	w.say("e", "server:error", `{"message":"of the next picture"}`)
+	w.beat()
+	got, _ = w.m.TurnsSince(0)
+	equal(t, "turns after another picture", len(got), 3)
+}
+
+// Who is polled for hears all between a sync and a heartbeat, and is told of it all the same.
+func TestTurnsArePolledFor(t *testing.T) {
+	w := newWorld(t)
+	w.say("s", "server:online", "")
+	w.link(feed.Polling)
+	for range 2 {
+		w.pass(5 * time.Second)
+		w.control(event.StreamSync.Name(), `{"mode":"resumed","poll":true}`)
+		w.say("s", "server:error", `{"message":"disk full"}`)
+		w.say("s", "server:online", "")
+		w.beat()
+	}
+	got, _ := w.m.TurnsSince(0)
+	equal(t, "turns", turns(got), "s error disk full; s well ; s error disk full; s well ")
 }
 
 func TestTurnsAreBounded(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 // Update folds in what package feed has to tell. It keeps nothing of the batch's memory.
 func (m *Model) Update(b feed.Batch) {
 	m.Rev++
+	m.spared = 0
 	for _, e := range b.Events {
 		if e.Class() == event.Control {
 			m.control(e, b.At)
@@ -61,6 +62,7 @@ func (m *Model) control(e event.Event, at time.Time) {
 			m.replaying = false
 			m.Complete = true
 			m.Shape++
+			m.makeRoom(m.Now(at))
 		}
 	case event.StreamReset.Name():
 		m.replaying = true
@@ -72,21 +74,33 @@ func (m *Model) control(e event.Event, at time.Time) {
 			m.away(at, at)
 		case event.GapSettled:
 			m.away(time.Time{}, at)
+		case "slow":
+			m.spared += uint64(max(p.Count, 1))
+			m.gap(p, at)
 		default:
+			m.spared = 0
 			m.gap(p, at)
 		}
 	}
 }
 
 func (m *Model) clock(server, local time.Time) {
-	if !server.IsZero() {
-		m.skew.add(server, local)
+	if server.IsZero() {
+		return
+	}
+	m.skew.add(server, local)
+	now := m.Now(local)
+	for _, s := range m.sorted { // when a clock was set, some were heard in what is the future now, and would pass for heard until then
+		if s.Seen.After(now) {
+			s.Seen = now
+		}
 	}
 }
 
 // anew forgets what is no longer true: the server's log began again.
 func (m *Model) anew(at time.Time) {
 	m.clear()
+	m.spared = 0
 	m.Link.ResetAt = at
 	if n := len(m.Link.Breaks); n > 0 && m.Link.Breaks[n-1].To.IsZero() {
 		m.Link.Breaks[n-1].Lost = true
@@ -97,7 +111,7 @@ func (m *Model) anew(at time.Time) {
 func (m *Model) clear() {
 	clear(m.servers)
 	m.sorted = nil
-	m.Forgotten = 0
+	m.absent, m.Forgotten = nil, 0
 	m.Recent = nil
 	m.Log.clear()
 	m.Histories = Histories{Rev: m.Histories.Rev + 1}
@@ -108,40 +122,33 @@ func (m *Model) clear() {
 	m.Shape++
 }
 
-// server returns the server with that id, new if need be.
-func (m *Model) server(id string) *Server {
-	if s, ok := m.servers[id]; ok {
-		return s
-	}
-	if len(m.servers) >= MaxServers {
-		oldest := slices.MinFunc(m.sorted, func(a, b *Server) int { return a.Seen.Compare(b.Seen) })
-		delete(m.servers, oldest.ID)
-		m.Forgotten++
-		m.sorted = slices.DeleteFunc(m.sorted, func(s *Server) bool { return s == oldest })
-	}
-	s := newServer(id)
-	m.servers[id] = s
-	m.sorted = append(slices.Clip(m.sorted), s) // a new array: a view may hold the old slice
-	m.dirty = true
-	m.Shape++
-	return s
-}
-
 // event folds in a recorded event.
 func (m *Model) event(e event.Event, at time.Time) {
-	now := m.Now(at)
-	heard := now
-	if m.replaying && e.Time.Before(now) {
+	heard := m.Now(at)
+	if m.replaying && e.Time.Before(heard) {
 		heard = e.Time
 	}
 	m.stat(e, at)
-	s := m.server(e.Server)
+	if n := len(m.Link.Breaks); m.replaying && n > 0 && m.Link.Breaks[n-1].To.IsZero() {
+		m.Link.Breaks[n-1].Fetched++
+	}
+	if s := m.server(e.Server, heard); s != nil {
+		m.said(s, e, heard, at)
+	} else if e.Class() == event.Line {
+		m.Log.push(lineOf(e.Server, e))
+	}
+	if e.Class() == event.State {
+		m.Recent = pushEvent(m.Recent, MaxRecent, &Event{
+			Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: keep(e.Data), Count: 1,
+		})
+	}
+}
+
+// said folds in what a server said.
+func (m *Model) said(s *Server, e event.Event, heard, at time.Time) {
 	s.Rev++
 	if heard.After(s.Seen) {
 		s.Seen = heard
-	}
-	if n := len(m.Link.Breaks); m.replaying && n > 0 && m.Link.Breaks[n-1].To.IsZero() {
-		m.Link.Breaks[n-1].Fetched++
 	}
 	category, action, _ := strings.Cut(e.Type, ":")
 	known := false
@@ -156,21 +163,16 @@ func (m *Model) event(e event.Event, at time.Time) {
 		if known = s.status(e, action); known {
 			m.dirty = true
 			m.Shape++
-			m.turnedTo(s, was, e)
+			m.turnedTo(s, was, e, at)
 		}
 	case "deployment":
 		if known = s.deploy(e, action); known {
 			m.Shape++
-			m.deployTurned(s, e)
+			m.deployTurned(s, e, at)
 		}
 	}
 	if !known {
 		m.other(s, e)
-	}
-	if e.Class() == event.State {
-		m.Recent = pushEvent(m.Recent, MaxRecent, &Event{
-			Type: e.Type, Server: e.Server, Place: e.ID, Time: e.Time, Data: keep(e.Data), Count: 1,
-		})
 	}
 }
 

@@ -19,6 +19,7 @@ const twoSessions = `{"sessions":[
 
 const twoInstances = `{"record":"shared","instances":[
 	{"id":"0f00","self":true,"version":"1.2","address":"10.0.0.1:80","since":"2026-05-12T10:00:00.000Z","state":"up","streams":1204,"eventsPerSecond":41.25,"lag":0},
+	{"id":"0e80","version":"1.2","since":"2026-05-12T10:00:00.000Z","state":"draining"},
 	{"id":"0e00","version":"1.1","since":"2026-05-12T09:00:00.000Z","state":"gone","goneSince":"2026-05-12T10:40:10.000Z"},
 	{"id":"0d00","version":"<1>","since":"2026-05-12T09:00:00.000Z","state":"<new>"}]}`
 
@@ -32,13 +33,13 @@ func TestAccessPaintsWhatItRenders(t *testing.T) {
 		{"nothing is known yet", func(*world, time.Time) {}, map[string]string{accessPath: "Asking the server", clusterPath: "Asking the server"}},
 		{"the streams are known", func(w *world, at time.Time) { w.m.SetSessions([]byte(twoSessions), "", at) }, map[string]string{accessPath: "2 of 10"}},
 		{"and the instances", func(w *world, at time.Time) { w.m.SetCluster([]byte(twoInstances), "", at) },
-			map[string]string{accessPath: "3 share one record", clusterPath: "3 share one record"}},
+			map[string]string{accessPath: "2 share one record", clusterPath: "2 share one record"}},
 		{"one is being ended", func(w *world, at time.Time) { w.m.Sessions.Ending = "aa1" }, nil},
 		{"it has ended", func(w *world, at time.Time) { w.m.SetSessions([]byte(`{"sessions":[],"max":10}`), "", at) }, map[string]string{accessPath: "0 of 10"}},
 		{"there is no answer", func(w *world, at time.Time) {
 			w.m.SetSessions(nil, "the server can't be reached", at)
 			w.m.SetCluster(nil, "the server can't be reached", at)
-		}, map[string]string{accessPath: "Not up to date: the server can't be reached; as of 12:41:57. ", clusterPath: "Not up to date: the server can't be reached; as of 12:41:37. "}},
+		}, map[string]string{accessPath: "Not up to date: the server can't be reached; as of 12:41:57. ", clusterPath: "Not up to date: the server can't be reached; as of 12:41:37. 2 share one record"}},
 		{"the record is away", func(w *world, at time.Time) { w.control(event.StreamGap.Name(), at, `{"reason":"pending"}`) }, map[string]string{"/": "The hub cannot reach its record since 12:42:17"}},
 		{"and back", func(w *world, at time.Time) { w.control(event.StreamGap.Name(), at, `{"reason":"settled"}`) }, nil},
 		{"there is no place", func(w *world, at time.Time) {
@@ -138,6 +139,23 @@ func TestSessionsAndInstances(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %q", want, text)
 		}
+	}
+
+	// An instance that does not answer may be anything by now, the one that answered too; who was gone is.
+	m.SetCluster(nil, "the server can't be reached", noon)
+	html = string(appendInstances(nil, &m.Cluster, noon))
+	if strings.Contains(html, "c-ok") || strings.Contains(html, "c-way") {
+		t.Errorf("a lamp is lit: %s", html)
+	}
+	text = strings.ReplaceAll(wellFormed(t, html), nnbsp, " ")
+	for _, want := range []string{"0f00 answered 10.0.0.1:80was up1 204", "0e80was draining", "0e00Gone since 12:40:10"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %q", want, text)
+		}
+	}
+	m.SetCluster([]byte(`{"record":"shared","instances":[{"id":"a","state":"up"},{"id":"b","state":"gone"}]}`), "", noon)
+	if text := wellFormed(t, string(appendInstances(nil, &m.Cluster, noon))); !strings.Contains(text, "1 uses a shared record") {
+		t.Errorf("of two, one of them gone: %q", text)
 	}
 }
 

@@ -24,8 +24,9 @@ const (
 
 // burst makes notifications of turns, and of many at a time one. It has no clock.
 type burst struct {
-	told []told // within burstSpan, oldest first
-	one  bool   // they have become one
+	told []told   // within burstSpan, oldest first
+	one  bool     // they have become one
+	of   []string // the servers that the newest such one is of, and that have not come well since
 }
 
 type told struct {
@@ -59,7 +60,7 @@ func (b *burst) take(turns []model.Turn, now time.Time) (show []browser.Notice, 
 			servers = append(servers, t.server)
 		}
 	}
-	b.one = true
+	b.one, b.of = true, servers
 	text := strconv.Itoa(len(servers)) + " servers are in trouble"
 	if len(servers) == 1 {
 		text = plainText(servers[0], 80) + " is in trouble"
@@ -78,9 +79,16 @@ func (b *burst) take(turns []model.Turn, now time.Time) (show []browser.Notice, 
 	return []browser.Notice{{Tag: burstTag, Title: text, Body: body, Path: "/"}}, over
 }
 
-// well forgets a server that is well again.
-func (b *burst) well(server string) {
+// well forgets a server that is well again, and reports whether it was the last one that the notification of many is of: that is over.
+func (b *burst) well(server string) (over bool) {
 	b.told = slices.DeleteFunc(b.told, func(t told) bool { return t.server == server })
+	n := len(b.of)
+	b.of = slices.DeleteFunc(b.of, func(s string) bool { return s == server })
+	if n == 0 || len(b.of) > 0 {
+		return false
+	}
+	b.one = false
+	return true
 }
 
 // tagOf names the notification of a turn: the newest of a server's state takes the place of the one before.

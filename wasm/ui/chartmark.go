@@ -12,6 +12,7 @@ type MarkKind uint8
 
 const (
 	MarkReady MarkKind = iota
+	MarkLost           // it was overtaken by another one: see model.Deployment.Overtaken
 	MarkUnderway
 	MarkFailed // what is worse comes later: of several in one place the last of these shows
 )
@@ -27,6 +28,7 @@ type Mark struct {
 
 var markKinds = [...]struct{ class, shape, after, word string }{
 	MarkReady:    {"c-ok", `<path d="M6 2l4.2 8H1.8z"/>`, "", "ready"},
+	MarkLost:     {"c-ink3", `<path class="o dots" d="M6 2l4.2 8H1.8z"/>`, "", "no end heard, begun"},
 	MarkUnderway: {"c-way", `<path class="o" d="M6 2l4.2 8H1.8z"/>`, "", "under way since"},
 	MarkFailed:   {"c-err", `<path class="o" d="M2.5 2.5l7 7M9.5 2.5l-7 7"/>`, " failed", "failed"},
 }
@@ -38,11 +40,13 @@ func deployMarks(list []*model.Deployment, from, to int64) []Mark {
 	var all []Mark
 	for _, d := range list {
 		m := Mark{T: firstOf(d.Began, d.Changed).UnixMilli(), Kind: MarkUnderway, Label: d.Version, Of: deploymentKey(d), N: 1}
-		switch d.Stage {
-		case model.DeployCompleted:
+		switch kindOf(d, d.Overtaken(list)) {
+		case deploymentsDone:
 			m.T, m.Kind = d.Changed.UnixMilli(), MarkReady
-		case model.DeployFailed:
+		case deploymentsFailed:
 			m.T, m.Kind = d.Changed.UnixMilli(), MarkFailed
+		case deploymentsLost:
+			m.Kind = MarkLost
 		}
 		if m.T < from || m.T > to {
 			continue

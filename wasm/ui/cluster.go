@@ -24,9 +24,15 @@ func appendInstances(b []byte, c *model.Cluster, now time.Time) []byte {
 	b = add(b, `<section class="panel" aria-labelledby="instances-are"><div class="ph"><h2 id="instances-are">Instances</h2><small>`)
 	b = appendAsked(b, &c.Asked, now)
 	if len(c.Instances) > 0 {
-		b = AppendCount(b, int64(len(c.Instances)))
+		sharing := int64(0)
+		for i := range c.Instances {
+			if instanceStates[c.Instances[i].State].was != "" {
+				sharing++
+			}
+		}
+		b = AppendCount(b, sharing)
 		if c.Record == "shared" {
-			b = add(b, " share one record")
+			b = add(b, plural(sharing, " uses a shared record", " share one record"))
 		} else {
 			b = add(b, ", with a record of its own")
 		}
@@ -37,27 +43,39 @@ func appendInstances(b []byte, c *model.Cluster, now time.Time) []byte {
 	}
 	b = add(b, `<table class="inst"><thead><tr><th>Instance</th><th>State</th><th class="n">Streams</th><th class="n">Events/s</th><th class="n">Behind</th><th class="wide">Version</th><th class="wide">Since</th></tr></thead><tbody>`)
 	for i := range c.Instances {
-		b = appendInstance(b, &c.Instances[i], now)
+		b = appendInstance(b, &c.Instances[i], c.Failed != "", now)
 	}
 	return add(b, `</tbody></table></section>`)
 }
 
-// instanceStates are how instances are shown. Who is gone without a word is in trouble, unlike who said so.
+// instanceStates are how instances are shown. Who is gone without a word is in trouble, unlike who said so. Of those that use the record,
+// was is the word when nobody answers any more: the others stay what they were.
 var instanceStates = map[string]struct {
-	lamp model.State
-	word string
+	lamp      model.State
+	word, was string
 }{
-	"up": {model.Online, "Up"}, "draining": {model.Starting, "Draining"}, "ended": {model.Stopped, "Ended"}, "gone": {model.Offline, "Gone"},
+	"up":       {model.Online, "Up", "was up"},
+	"draining": {model.Starting, "Draining", "was draining"},
+	"ended":    {model.Stopped, "Ended", ""},
+	"gone":     {model.Offline, "Gone", ""},
 }
 
-func appendInstance(b []byte, i *model.Instance, now time.Time) []byte {
+// appendInstance appends the row of an instance. Aged, it is as the last answer had it, and newer ones do not come.
+func appendInstance(b []byte, i *model.Instance, aged bool, now time.Time) []byte {
 	state, ok := instanceStates[i.State]
 	if !ok {
 		state.lamp, state.word = model.Unknown, i.State
 	}
+	word := state.word
+	if aged && state.was != "" {
+		word = state.was
+	}
 	b = add(b, `<tr><td>`)
 	b = AppendText(b, i.ID)
-	if i.Self {
+	switch {
+	case i.Self && aged:
+		b = add(b, ` <i>answered</i>`)
+	case i.Self:
 		b = add(b, ` <i>answers</i>`)
 	}
 	if i.Address != "" {
@@ -66,11 +84,11 @@ func appendInstance(b []byte, i *model.Instance, now time.Time) []byte {
 		b = add(b, `</i>`)
 	}
 	b = add(b, `</td><td><span class="lamp-word">`)
-	b = AppendLamp(b, state.lamp, 16, false)
+	b = AppendLamp(b, state.lamp, 16, aged)
 	b = add(b, `<b class="`)
-	b = add(b, StateClass(state.lamp, false))
+	b = add(b, StateClass(state.lamp, aged))
 	b = add(b, `">`)
-	b = AppendText(b, state.word)
+	b = AppendText(b, word)
 	b = add(b, `</b>`)
 	if !i.Gone.IsZero() {
 		b = add(b, ` since `)

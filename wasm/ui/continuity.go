@@ -73,8 +73,8 @@ func interruptions(m *model.Model, now time.Time) []interruption {
 	if !l.ResetAt.IsZero() {
 		list = append(list, interruption{at: l.ResetAt, sign: "broken", what: "The server's log began anew.", then: "What was before it cannot be continued."})
 	}
-	if !l.Account.Since.IsZero() && l.ResetAt.IsZero() {
-		list = append(list, interruption{at: l.Account.Since, sign: "at", what: "First picture.", then: "Nothing older is promised."})
+	if !l.First.IsZero() {
+		list = append(list, interruption{at: l.First, sign: "at", what: "First picture.", then: "Nothing older is promised."})
 	}
 	slices.SortStableFunc(list, func(a, b interruption) int { return b.at.Compare(a.at) })
 	return list
@@ -106,19 +106,10 @@ func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 		b = add(b, `</h2><small>`)
 		b = AppendDurationLong(b, now.Sub(a.Since))
 		b = add(b, `</small></div><p>Every event since then is here, in order`)
-		if a.Skipped > 0 || a.Gaps > 0 {
+		if a.Skipped > l.Before { // with each stretch that is gone Since begins anew
 			b = add(b, ", but for ")
-			if a.Skipped > 0 {
-				b = AppendCount(b, int64(a.Skipped))
-				b = add(b, " skipped")
-			}
-			if a.Gaps > 0 {
-				if a.Skipped > 0 {
-					b = add(b, " and ")
-				}
-				b = AppendCount(b, int64(a.Gaps))
-				b = add(b, plural(int64(a.Gaps), " stretch that is gone", " stretches that are gone"))
-			}
+			b = AppendCount(b, int64(a.Skipped-l.Before))
+			b = add(b, " skipped")
 		}
 		b = add(b, ".</p>")
 	}

@@ -22,33 +22,35 @@ type deploymentRow struct {
 	key   string
 	d     *model.Deployment
 	place event.ID // of its newest event when it was drawn
+	over  event.ID // of that of the one that has overtaken it
 	day   int      // the day it was drawn on
 	reads int      // what was known of the past then
 
 	class, lamp, word, detail, steps, took, when, to, at slot
 }
 
-// draw makes the row, or paints what differs. What has ended changes no more, but for the words of its day, and for what is read of it: reads
-// is how often something was.
-func (r *deploymentRow) draw(p *pen, there time.Time, reads int) {
+// draw makes the row, or paints what differs. What has ended, or was overtaken by another one, changes no more, but for the words of its
+// day, and for what is read of it: reads is how often something was.
+func (r *deploymentRow) draw(p *pen, there time.Time, by *model.Deployment, reads int) {
 	d := r.d
-	if !p.making() && d.Ended() && r.place == d.Place && r.day == there.YearDay() && r.reads == reads {
+	now := !d.Ended() && by == nil
+	if !p.making() && !now && r.place == d.Place && r.over == placeOf(by) && r.day == there.YearDay() && r.reads == reads {
 		return
 	}
-	r.place, r.day, r.reads = d.Place, there.YearDay(), reads
+	r.place, r.over, r.day, r.reads = d.Place, placeOf(by), there.YearDay(), reads
 	key := r.key
 	p.raw(`<li id="`)
 	p.raw(key)
 	p.raw(`"`)
 	p.attr(&r.class, key, "", "class")
 	p.put("dpr")
-	if !d.Ended() {
+	if now {
 		p.put(" now")
 	}
 	p.shutAttr(&r.class, "class")
 	p.raw(`>`)
 	p.open(&r.lamp, "span", "l", key, "-l")
-	p.b = AppendLamp(p.b, deploymentLamp(d), 16, false)
+	p.b = AppendLamp(p.b, deploymentLamp(d, by), 16, false)
 	p.shut(&r.lamp, "span")
 	p.raw(`<a class="s" id="`)
 	p.raw(key)
@@ -60,18 +62,18 @@ func (r *deploymentRow) draw(p *pen, there time.Time, reads int) {
 	p.text(d.Server)
 	p.raw(`</a>`)
 	p.open(&r.word, "b", "", key, "-w")
-	p.b = appendDeploymentTitle(p.b, d)
+	p.b = appendDeploymentTitle(p.b, d, by)
 	p.shut(&r.word, "b")
 	p.open(&r.detail, "span", "d", key, "-d")
-	p.b = appendDetail(p.b, d, there)
+	p.b = appendDetail(p.b, d, by, there)
 	p.shut(&r.detail, "span")
 	p.open(&r.steps, "div", "st", key, "-s")
-	if d.Stage != model.DeployCompleted {
+	if d.Stage != model.DeployCompleted && by == nil {
 		p.b = AppendStages(p.b, stagesOf(d))
 	}
 	p.shut(&r.steps, "div")
 	p.open(&r.took, "span", "t took", key, "-t")
-	p.b = appendDeploymentTook(p.b, d, there)
+	p.b = appendDeploymentTook(p.b, d, by, there)
 	p.shut(&r.took, "span")
 	p.open(&r.when, "span", "t", key, "-a")
 	p.b = AppendWhen(p.b, firstOf(d.Began, d.Changed), there)
@@ -96,14 +98,18 @@ func deploymentLog(d *model.Deployment) string {
 	return ServerPath(d.Server) + "?at=" + strconv.FormatInt(at.UnixMilli(), 10)
 }
 
-func deploymentLamp(d *model.Deployment) model.State {
-	switch d.Stage {
-	case model.DeployCompleted:
-		return model.Online
-	case model.DeployFailed:
-		return model.Failing
+// placeOf returns the place of a deployment's newest event; zero for none.
+func placeOf(d *model.Deployment) event.ID {
+	if d == nil {
+		return event.ID{}
 	}
-	return model.Starting
+	return d.Place
+}
+
+func deploymentLamp(d, by *model.Deployment) model.State {
+	return [deploymentsKinds]model.State{
+		deploymentsUnder: model.Starting, deploymentsFailed: model.Failing, deploymentsDone: model.Online, deploymentsLost: model.Unknown,
+	}[kindOf(d, by)]
 }
 
 // deploymentWords say how far a deployment is.
@@ -112,14 +118,29 @@ var deploymentWords = [model.NumStages]string{
 	model.DeployReady: "Ready, not serving yet", model.DeployCompleted: "Ready", model.DeployFailed: "Failed",
 }
 
-// appendDeploymentTitle appends its version and how far it is: "2.8.1 Building 60 %", "2.8.0 Failed at building".
-func appendDeploymentTitle(b []byte, d *model.Deployment) []byte {
+// noEnd says that a deployment was overtaken by another one.
+const noEnd = "No end heard"
+
+func deploymentWord(d, by *model.Deployment) string {
+	if by != nil {
+		return noEnd
+	}
+	return deploymentWords[d.Stage]
+}
+
+// appendDeploymentTitle appends its version and how far it is: "2.8.1 Building 60 %", "2.8.0 Failed at building", "2.7.9 No end heard
+// after building".
+func appendDeploymentTitle(b []byte, d, by *model.Deployment) []byte {
 	if d.Version != "" {
 		b = AppendText(b, d.Version)
 		b = append(b, ' ')
 	}
-	b = add(b, deploymentWords[d.Stage])
+	b = add(b, deploymentWord(d, by))
 	switch {
+	case by != nil:
+		b = add(b, `<i> after `)
+		b = add(b, d.Stage.String())
+		b = add(b, `</i>`)
 	case d.Stage == model.DeployBuilding && d.Progress >= 0:
 		b = append(b, ' ')
 		b = strconv.AppendInt(b, int64(min(d.Progress, 100)), 10)
@@ -137,8 +158,10 @@ func appendDeploymentTitle(b []byte, d *model.Deployment) []byte {
 }
 
 // appendDeploymentTook appends how long it took, or has taken by now.
-func appendDeploymentTook(b []byte, d *model.Deployment, there time.Time) []byte {
+func appendDeploymentTook(b []byte, d, by *model.Deployment, there time.Time) []byte {
 	switch {
+	case by != nil:
+		return add(b, missing)
 	case d.Took > 0:
 		return AppendTook(b, d.Took)
 	case d.Began.IsZero():

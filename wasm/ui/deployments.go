@@ -27,10 +27,14 @@ const (
 	deploymentsUnder
 	deploymentsFailed
 	deploymentsDone
+	deploymentsLost // another one began, and no end was heard: see model.Deployment.Overtaken
 	deploymentsKinds
 )
 
-var deploymentKinds = [deploymentsKinds]struct{ name, word string }{{"", "All"}, {"under", "Under way"}, {"failed", "Failed"}, {"done", "Done"}}
+var deploymentKinds = [deploymentsKinds]struct{ name, word, none string }{
+	{"", "All", ""}, {"under", "Under way", " is under way"}, {"failed", "Failed", " is failed"}, {"done", "Done", " is done"},
+	{"lost", noEnd, " lacks its end"},
+}
 
 // deployments is the page of the deployments of all servers: those under way first, then the newest first.
 type deployments struct {
@@ -46,8 +50,9 @@ type deployments struct {
 	ended []*deploymentRow
 
 	wantUnder, wantEnded []*model.Deployment
-	counts               [deploymentsKinds]int // of those that pass find and server
-	servers              []string              // those that have any, by id
+	over                 map[*model.Deployment]*model.Deployment // what was overtaken, and by which
+	counts               [deploymentsKinds]int                   // of those that pass find and server
+	servers              []string                                // those that have any, by id
 	all                  int
 	left                 int // that pass and are not shown
 	today, failedToday   int
@@ -61,7 +66,7 @@ type deployments struct {
 	life                 uint64        // of the Model, when it was asked first
 
 	note, names, nothing, first, origin, older, listClass, underClass slot
-	kinds                                                             [deploymentsKinds]struct{ pressed, number slot }
+	kinds                                                             [deploymentsKinds]struct{ class, pressed, number slot }
 }
 
 func newDeployments() *deployments {
@@ -108,7 +113,7 @@ func (v *deployments) draw(p *pen, m *model.Model, now time.Time) {
 
 // wish asks for what the stream did not bring.
 func (v *deployments) wish(p *pen, m *model.Model) {
-	if p.making() || !m.Complete || !m.Link.Phase.Fresh() {
+	if p.making() || !m.Complete || !m.Link.Phase.Answered() {
 		return
 	}
 	if v.life != m.Life+1 {
@@ -150,6 +155,7 @@ func (v *deployments) list(m *model.Model, there time.Time) {
 	v.sum, v.asked = sum, false
 	v.wantUnder, v.wantEnded, v.servers = v.wantUnder[:0], v.wantEnded[:0], v.servers[:0]
 	v.counts, v.all, v.today, v.failedToday = [deploymentsKinds]int{}, 0, 0, 0
+	v.over = make(map[*model.Deployment]*model.Deployment)
 	for _, s := range m.Servers() {
 		if len(s.Deployments) > 0 {
 			v.servers = append(v.servers, s.ID)
@@ -162,10 +168,14 @@ func (v *deployments) list(m *model.Model, there time.Time) {
 					v.failedToday++
 				}
 			}
-			if !v.passes(d) {
+			by := d.Overtaken(s.Deployments)
+			if by != nil {
+				v.over[d] = by
+			}
+			if !v.passes(d, by) {
 				continue
 			}
-			kind := kindOf(d)
+			kind := kindOf(d, by)
 			v.counts[kind]++
 			v.counts[deploymentsAll]++
 			switch {
@@ -191,25 +201,28 @@ func (v *deployments) list(m *model.Model, there time.Time) {
 	v.wantUnder, v.wantEnded = v.wantUnder[:under], v.wantEnded[:ended]
 }
 
-func kindOf(d *model.Deployment) int {
-	switch d.Stage {
-	case model.DeployCompleted:
+// kindOf returns how a deployment stands, that may have been overtaken by another one.
+func kindOf(d, by *model.Deployment) int {
+	switch {
+	case d.Stage == model.DeployCompleted:
 		return deploymentsDone
-	case model.DeployFailed:
+	case d.Stage == model.DeployFailed:
 		return deploymentsFailed
+	case by != nil:
+		return deploymentsLost
 	}
 	return deploymentsUnder
 }
 
 // passes reports whether a deployment is of the server, and has the words, that the reader asked for.
-func (v *deployments) passes(d *model.Deployment) bool {
+func (v *deployments) passes(d, by *model.Deployment) bool {
 	if v.server != "" && d.Server != v.server {
 		return false
 	}
 	if v.find == "" {
 		return true
 	}
-	for _, s := range [...]string{d.Server, d.Version, d.Error, d.Step, d.Region, d.Resource, d.Template, d.User, d.FailedAt, d.ID, deploymentWords[d.Stage]} {
+	for _, s := range [...]string{d.Server, d.Version, d.Error, d.Step, d.Region, d.Resource, d.Template, d.User, d.FailedAt, d.ID, deploymentWord(d, by)} {
 		if indexFold(s, v.find) >= 0 {
 			return true
 		}
@@ -226,6 +239,11 @@ func (v *deployments) drawKinds(p *pen) {
 		p.raw(`" id="`)
 		p.raw(key)
 		p.raw(`"`)
+		p.attr(&k.class, key, "", "class")
+		if i == deploymentsLost && v.counts[i] == 0 && v.kind != i {
+			p.put("off")
+		}
+		p.shutAttr(&k.class, "class")
 		p.attr(&k.pressed, key, "", "aria-pressed")
 		p.b = strconv.AppendBool(p.b, v.kind == i)
 		p.shutAttr(&k.pressed, "aria-pressed")
@@ -301,7 +319,7 @@ func (v *deployments) drawRows(p *pen, shown []*deploymentRow, want []*model.Dep
 		for _, d := range want {
 			r := v.row(d)
 			shown = append(shown, r)
-			r.draw(p, there, v.reads)
+			r.draw(p, there, v.over[d], v.reads)
 		}
 		p.raw(`</ol>`)
 		return shown
@@ -318,7 +336,7 @@ func (v *deployments) drawRows(p *pen, shown []*deploymentRow, want []*model.Dep
 	})
 	for i, d := range want {
 		if i < len(shown) && shown[i].d == d {
-			shown[i].draw(p, there, v.reads)
+			shown[i].draw(p, there, v.over[d], v.reads)
 			continue
 		}
 		if at := slices.IndexFunc(shown, func(r *deploymentRow) bool { return r.d == d }); at >= 0 {
@@ -329,11 +347,11 @@ func (v *deployments) drawRows(p *pen, shown []*deploymentRow, want []*model.Dep
 			}
 			p.dom.Move(r.key, after)
 			shown = slices.Insert(slices.Delete(shown, at, at+1), i, r)
-			r.draw(p, there, v.reads)
+			r.draw(p, there, v.over[d], v.reads)
 			continue
 		}
 		r := v.row(d)
-		markup := part(func(q *pen) { r.draw(q, there, v.reads) })
+		markup := part(func(q *pen) { r.draw(q, there, v.over[d], v.reads) })
 		if i == 0 {
 			p.dom.Insert(id, "afterbegin", markup)
 		} else {

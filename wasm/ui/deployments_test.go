@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
@@ -98,19 +100,20 @@ func TestDeploymentsAreFiltered(t *testing.T) {
 	for _, tt := range []struct {
 		query        string
 		under, ended []string
-		counts       string // all, under way, failed, done
+		counts       string // all, under way, failed, done, no end heard
 		nothing      string
 	}{
-		{"", []string{"stripe", "github"}, []string{"postgres", "github", "github"}, "5 2 2 1", ""},
-		{"state=under", []string{"stripe", "github"}, nil, "5 2 2 1", ""},
-		{"state=failed", nil, []string{"postgres", "github-mcp 2.8.0 Failed"}, "5 2 2 1", ""},
-		{"state=done", nil, []string{"github-mcp 2.8.0 Ready"}, "5 2 2 1", ""},
-		{"find=checksum", nil, []string{"github-mcp 2.8.0 Failed"}, "1 0 1 0", ""},
-		{"find=2.8.0&state=done", nil, []string{"github-mcp 2.8.0 Ready"}, "2 0 1 1", ""},
-		{"server=github-mcp", []string{"github"}, []string{"github", "github"}, "3 1 1 1", ""},
-		{"server=nobody", nil, nil, "0 0 0 0", "No deployment of nobody. 5 hidden."},
-		{"find=%3Cb%3E&state=failed", nil, nil, "0 0 0 0", `No deployment matches "<b>" is failed. 5 hidden.`},
-		{"state=whatever", []string{"stripe", "github"}, []string{"postgres", "github", "github"}, "5 2 2 1", ""},
+		{"", []string{"stripe", "github"}, []string{"postgres", "github", "github"}, "5 2 2 1 0", ""},
+		{"state=under", []string{"stripe", "github"}, nil, "5 2 2 1 0", ""},
+		{"state=failed", nil, []string{"postgres", "github-mcp 2.8.0 Failed"}, "5 2 2 1 0", ""},
+		{"state=done", nil, []string{"github-mcp 2.8.0 Ready"}, "5 2 2 1 0", ""},
+		{"find=checksum", nil, []string{"github-mcp 2.8.0 Failed"}, "1 0 1 0 0", ""},
+		{"find=2.8.0&state=done", nil, []string{"github-mcp 2.8.0 Ready"}, "2 0 1 1 0", ""},
+		{"server=github-mcp", []string{"github"}, []string{"github", "github"}, "3 1 1 1 0", ""},
+		{"server=nobody", nil, nil, "0 0 0 0 0", "No deployment of nobody. 5 hidden."},
+		{"find=%3Cb%3E&state=failed", nil, nil, "0 0 0 0 0", `No deployment matches "<b>" is failed. 5 hidden.`},
+		{"state=whatever", []string{"stripe", "github"}, []string{"postgres", "github", "github"}, "5 2 2 1 0", ""},
+		{"state=lost", nil, nil, "5 2 2 1 0", "No deployment lacks its end. 5 hidden."},
 	} {
 		t.Run(tt.query, func(t *testing.T) {
 			_, page, d, paint := deploymentsPage(t)
@@ -142,6 +145,100 @@ func TestDeploymentsAreFiltered(t *testing.T) {
 			paint(0)
 			wantRows(t, d, "dpl-under", "stripe", "github")
 		})
+	}
+}
+
+// What is left of a deployment that another one overtook goes on for nobody: it is among those that have ended, wherever it is counted
+// or shown, until it says more.
+func TestOvertakenDeploymentIsNotUnderWay(t *testing.T) {
+	w := newWorld(t)
+	w.begin(noon)
+	tell := func(stage, id, version string, ago time.Duration) {
+		at := noon.Add(-ago)
+		w.publish(noon, w.event("deployment:"+stage, "web", at, map[string]any{"id": id, "version": version, "error": "late", "progress": 60}))
+	}
+	w.publish(noon, w.event("server:online", "web", noon, map[string]any{"version": "2.0.0"}))
+	tell("building", "d1", "", time.Hour) // of d1 a picture has no more
+	tell("ready", "d1", "", 58*time.Minute)
+	tell("started", "d2", "2.0.0", 5*time.Minute)
+	tell("completed", "d2", "2.0.0", 4*time.Minute)
+	src := &clocked{w, noon}
+	page, d := mounted(t, src, "/deployments")
+	paint := func() {
+		src.now = src.now.Add(time.Second)
+		page.screen.(*deployments).asked = true
+		page.Paint(w.m, src.now)
+	}
+	counts := func() (s string) {
+		for i := range page.screen.(*deployments).kinds {
+			s += " " + d.root.find(page.screen.(*deployments).kinds[i].number.id).words()
+		}
+		return s
+	}
+	lost := "web No end heard after ready 2.0.0 began 12:36:07 —"
+	wantRows(t, d, "dpl-under")
+	wantRows(t, d, "dpl-ended", "web 2.0.0 Ready", lost)
+	if got := counts(); got != " 2 0 0 1 1" {
+		t.Errorf("counts%s", got)
+	}
+	html := app.HTMLString(page)
+	for _, not := range []string{`class="dpr now"`, `class="stages`, " turn"} {
+		if strings.Contains(html, not) {
+			t.Errorf("%q is on the page", not)
+		}
+	}
+	if !strings.Contains(html, `"lamp c-ink3"`) {
+		t.Error("it has no lamp of what nobody knows")
+	}
+	if class := d.root.find("dpk-No").attrs["class"]; class != "" {
+		t.Errorf("the way to them is %q", class)
+	}
+	v := page.screen.(*deployments)
+	for kind, want := range map[string][]string{"lost": {lost}, "done": {"web 2.0.0 Ready"}, "under": nil} {
+		v.do("kind", kind, noon)
+		paint()
+		wantRows(t, d, "dpl-ended", want...)
+	}
+	v.do("clear", "", noon)
+	v.do("find", "no end", noon)
+	paint()
+	wantRows(t, d, "dpl-ended", lost)
+	v.do("clear", "", noon)
+
+	// On the page of its server too.
+	server, sd := mounted(t, src, "/servers/web")
+	wantRows(t, sd, "dp-list", "2.0.0 Ready", "No end heard after ready — 2.0.0 began 12:36:07")
+	if html := app.HTMLString(server); strings.Contains(html, `class="dp now"`) || strings.Contains(html, `class="stages`) {
+		t.Error("the page of its server has it under way")
+	}
+	if got := sd.root.find("view-deploys").words(); got != "Deploys" {
+		t.Errorf("the way to them says %q", got)
+	}
+	marks := deployMarks(w.m.Server("web").Deployments, noon.Add(-2*time.Hour).UnixMilli(), noon.UnixMilli())
+	if len(marks) != 2 || marks[0].Kind != MarkLost || marks[1].Kind != MarkReady {
+		t.Errorf("on a chart: %+v", marks)
+	}
+
+	// It says more, and is under way again; the other one began and ended in between.
+	tell("building", "d1", "", time.Second)
+	paint()
+	wantRows(t, d, "dpl-under", "web Building 60 %")
+	wantRows(t, d, "dpl-ended", "web 2.0.0 Ready")
+	if got := counts(); got != " 2 1 0 1 0" || d.root.find("dpk-No").attrs["class"] != "off" {
+		t.Errorf("counts%s when it goes on", got)
+	}
+	server.Paint(w.m, src.now.Add(time.Second))
+	wantRows(t, sd, "dp-list", "2.0.0 Ready", "Building 60 %")
+	if got := sd.root.find("view-deploys").words(); got != "Deploys 1" {
+		t.Errorf("the way to them says %q when it goes on", got)
+	}
+	// One without a version overtakes it.
+	w.publish(noon, w.event("deployment:started", "web", noon, map[string]any{"id": "d3"}))
+	paint()
+	wantRows(t, d, "dpl-under", "web Started")
+	wantRows(t, d, "dpl-ended", "web 2.0.0 Ready", "web No end heard after building another one began 12:41:07")
+	if len(d.lost)+len(sd.lost) > 0 {
+		t.Errorf("written to what is not there: %q %q", d.lost, sd.lost)
 	}
 }
 

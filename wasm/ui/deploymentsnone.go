@@ -2,7 +2,6 @@ package ui
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mcp-cloud/telltale/wasm/model"
@@ -20,10 +19,7 @@ func (v *deployments) appendNoMatch(b []byte) []byte {
 		b = AppendText(b, v.server)
 		b = add(b, `</b>`)
 	}
-	if v.kind != deploymentsAll {
-		b = add(b, ` is `)
-		b = add(b, strings.ToLower(deploymentKinds[v.kind].word))
-	}
+	b = add(b, deploymentKinds[v.kind].none)
 	b = add(b, `. `)
 	b = AppendCount(b, int64(v.all))
 	return add(b, ` hidden. <button class="link" type="button" data-do="clear">Clear</button>`)

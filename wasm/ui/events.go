@@ -48,7 +48,7 @@ func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 	there := m.Now(now)
 	stat := m.Type(v.typ)
 	// Once a second is as often as anyone reads a rate, and lets a sample be copied; but an age goes on.
-	if second := now.Unix(); !p.making() && second == v.second {
+	if second := secondOf(m, now); !p.making() && second == v.second {
 		v.drawSeen(p, stat, there)
 		return
 	} else {
@@ -64,7 +64,7 @@ func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 	p.open(&v.rate, "span", "q", "", "ev-rate")
 	if stat != nil {
 		p.put("<b>")
-		p.b, _ = AppendNumber(p.b, stat.Rate.PerSecond(now), PerSecond)
+		p.b = appendRate(p.b, m, stat.Rate.PerSecond(now), PerSecond)
 		p.put("</b><i> events/s</i>")
 	}
 	p.shut(&v.rate, "span")

@@ -45,12 +45,12 @@ type typeEntry struct {
 
 func (l *typeList) draw(p *pen, m *model.Model, now time.Time) {
 	key := string(l.append(nil, m, now, nil))
-	second := now.Unix()
+	second := secondOf(m, now)
 	if !p.making() && key == l.key {
 		for typ, was := range l.on {
 			is := was
 			if second != l.second {
-				is.rate = rateOf(m.Type(typ), now)
+				is.rate = rateOf(m, m.Type(typ), now)
 			}
 			if l.chosen != nil {
 				is.chosen = l.chosen(typ)
@@ -76,16 +76,16 @@ func (l *typeList) draw(p *pen, m *model.Model, now time.Time) {
 	p.dom.HTML("types", string(l.append(nil, m, now, l.on)))
 }
 
-func rateOf(stat *model.TypeStat, now time.Time) string {
+// rateOf is how many of a type come in a second; nothing where none do, or the type was never seen.
+func rateOf(m *model.Model, stat *model.TypeStat, now time.Time) string {
 	if stat == nil {
 		return ""
 	}
 	rate := stat.Rate.PerSecond(now)
-	if rate <= 0 {
+	if rate <= 0 && lit(&m.Link) {
 		return ""
 	}
-	b, _ := AppendNumber(nil, rate, PerSecond)
-	return string(b)
+	return string(appendRate(nil, m, rate, PerSecond))
 }
 
 // append appends the list, with rates and what is chosen where it is to take note of that.
@@ -107,7 +107,7 @@ func (l *typeList) append(b []byte, m *model.Model, now time.Time, on map[string
 		typ := cat + ":" + action
 		var is typeEntry
 		if on != nil {
-			is = typeEntry{rateOf(stat, now), live && l.chosen(typ)}
+			is = typeEntry{rateOf(m, stat, now), live && l.chosen(typ)}
 			on[typ] = is
 		}
 		if live {

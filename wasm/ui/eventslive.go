@@ -73,7 +73,7 @@ func (v *liveEvents) draw(p *pen, m *model.Model, now time.Time) {
 	p.raw(`<div><div class="row"><h1>Live events</h1>`)
 	p.open(&v.rate, "span", "q", "", "live-rate")
 	p.put("<b>")
-	p.b, _ = AppendNumber(p.b, m.Rate.PerSecond(now), PerSecond)
+	p.b = appendRate(p.b, m, m.Rate.PerSecond(now), PerSecond)
 	p.put("</b><i> events/s, of all</i>")
 	p.shut(&v.rate, "span")
 	p.raw(`</div><p class="lead">The stream as it comes. Open an event to see all of it.</p>`)

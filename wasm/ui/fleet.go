@@ -52,15 +52,16 @@ type fleet struct {
 		rev uint64
 	}
 
-	counts                               [len(counted)]struct{ class, pressed, number, lamp slot }
+	counts                               [len(counted)]struct{ class, pressed, number, lamp, silent slot }
 	rate, rates, found, moved, spanWords slot
-	body, empty, wait, nothing, origin   slot
+	body, empty, wait, nothing, run      slot
 	items, rest, groups                  slot
 	views                                [2]slot
 	tabled                               bool // what is on the page is a table
 	counted                              bool // the counts were drawn, for
 	countShape                           uint64
 	countLit                             bool
+	countSilent                          [model.NumStates]int
 	countOnly                            [model.NumStates]bool
 	history                              [60]float64 // events a second, second by second, newest last
 	second                               int64
@@ -104,9 +105,11 @@ func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
 		p.put(" not drawn yet. ")
 	}
 	if m.Forgotten > 0 {
-		p.put("This page holds the ")
-		p.b = AppendCount(p.b, int64(all))
-		p.put(" servers heard last; there are more.")
+		p.put("This page has room for ")
+		p.b = AppendCount(p.b, model.MaxServers)
+		p.put(" servers; ")
+		p.b = AppendCount(p.b, int64(m.Forgotten))
+		p.put(plural(int64(m.Forgotten), " more was heard.", " more were heard."))
 	}
 	p.shut(&f.rest, "p")
 	p.open(&f.nothing, "div", "empty", "", "nothing")
@@ -129,51 +132,26 @@ func (f *fleet) spanOf(m *model.Model, now time.Time) time.Duration {
 	return spanOf(oldest, m.Now(now).UnixMilli(), sparkSpan)
 }
 
-func (f *fleet) drawFirstRun(p *pen, m *model.Model, now time.Time, none bool) {
-	p.raw(`<div id="first"`)
-	p.attr(&f.empty, "first", "", "class")
-	p.put("empty")
-	if !none {
-		p.put(" off")
+// silent returns of how many servers in each state that can only be told of the past, though the link is fresh.
+func silent(m *model.Model, now time.Time) (n [model.NumStates]int) {
+	if !lit(&m.Link) {
+		return n // as all can
 	}
-	p.shutAttr(&f.empty, "class")
-	p.raw(`>`)
-	p.raw(firstRun)
-	p.open(&f.origin, "span", "", "", "origin")
-	p.b = AppendText(p.b, f.where)
-	p.shut(&f.origin, "span")
-	p.raw(firstRunEnd)
-	p.open(&f.wait, "p", "wait", "", "wait")
-	p.b = AppendLamp(p.b, model.Unknown, 16, false)
-	p.put("<span>")
-	if m.Link.Phase.Fresh() {
-		p.put("waiting for the first event, ")
-		p.b = AppendCount(p.b, int64(m.Link.Account.Received))
-		p.put(" received since ")
-		p.b = AppendWhen(p.b, m.Link.Account.Since, now)
-	} else {
-		p.put("not live yet")
+	for _, s := range m.Servers() {
+		if aged(m, s, now) {
+			n[s.Status.State]++
+		}
 	}
-	p.put("</span>")
-	p.shut(&f.wait, "p")
-	p.raw(`</div>`)
+	return n
 }
 
-// firstRun and firstRunEnd are what a fleet that no server has spoken to shows; between them stands the page's own origin.
-const firstRun = `<h1>No server has spoken yet</h1><p>The stream is open and quiet. Publish one event and the server appears here, usually within a tenth of a second.</p>` +
-	`<div class="code"><pre id="curl"><span class="dim">$ </span>curl -H "Content-Type: application/json" \` + "\n" +
-	`    -d '{"type":"server:online","serverId":"github-mcp",` + "\n" +
-	`         "data":{"version":"2.8.0","url":"https://mcp.example/github"}}' \` + "\n    "
-
-const firstRunEnd = `/api/events</pre>` +
-	`<button class="btn" type="button" data-do="copy" data-of="curl">Copy</button></div>`
-
+// drawCounts draws how many servers there are in each state, and how many of them are silent. A lamp shines for a server that is not.
 func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
-	lit := lit(&m.Link)
-	if !p.making() && f.counted && f.countShape == m.Shape && f.countLit == lit && f.countOnly == f.view.only {
+	lit, silent := lit(&m.Link), silent(m, now)
+	if !p.making() && f.counted && f.countShape == m.Shape && f.countLit == lit && f.countSilent == silent && f.countOnly == f.view.only {
 		return
 	}
-	f.counted, f.countShape, f.countLit, f.countOnly = true, m.Shape, lit, f.view.only
+	f.counted, f.countShape, f.countLit, f.countSilent, f.countOnly = true, m.Shape, lit, silent, f.view.only
 	n := m.Counts()
 	p.raw(`<section class="counts" aria-label="Servers by state">`)
 	for i, state := range counted {
@@ -193,6 +171,8 @@ func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 			p.put(" zero")
 		case state.Trouble() && lit:
 			p.put(" bad")
+		case silent[state] > 0:
+			p.put(" part")
 		}
 		p.shutAttr(&c.class, "class")
 		p.attr(&c.pressed, key, "", "aria-pressed")
@@ -203,29 +183,31 @@ func (f *fleet) drawCounts(p *pen, m *model.Model, now time.Time) {
 		p.b = AppendCount(p.b, int64(n[state]))
 		p.shut(&c.number, "b")
 		p.open(&c.lamp, "span", "lab", key, "-lamp")
-		p.b = AppendLamp(p.b, state, 16, !lit)
+		p.b = AppendLamp(p.b, state, 16, !lit || silent[state] > 0 && silent[state] == n[state])
 		p.put(`<span>`)
 		p.put(StateWord(state, false))
 		p.put(`</span>`)
 		p.shut(&c.lamp, "span")
+		p.open(&c.silent, "em", "", key, "-silent")
+		if silent[state] > 0 {
+			p.b = AppendCount(p.b, int64(silent[state]))
+			p.put(" silent")
+		}
+		p.shut(&c.silent, "em")
 		p.raw(`</button>`)
 	}
 }
 
 // drawRate draws how many events come, which changes with the second.
 func (f *fleet) drawRate(p *pen, m *model.Model, now time.Time) {
-	second := now.Unix()<<1 + int64(b2i(lit(&m.Link)))
+	second := secondOf(m, now)
 	if !p.making() && second == f.second {
 		return
 	}
 	p.raw(`<div class="count rate">`)
 	p.open(&f.rate, "b", "", "", "rate")
 	perSecond := m.Rate.PerSecond(now)
-	if lit(&m.Link) {
-		p.b, _ = AppendNumber(p.b, perSecond, PerSecond)
-	} else {
-		p.put(missing)
-	}
+	p.b = appendRate(p.b, m, perSecond, PerSecond)
 	p.shut(&f.rate, "b")
 	p.raw(`<span class="lab">events a second</span>`)
 	if passed := second>>1 - f.second>>1; !p.making() && passed != 0 { // of seconds in which nothing was painted nothing is known
@@ -244,11 +226,25 @@ func (f *fleet) drawRate(p *pen, m *model.Model, now time.Time) {
 	p.raw(`</div></section>`)
 }
 
+// secondOf is another number with every second, and when the link comes or goes: as often as a rate is to be drawn.
+func secondOf(m *model.Model, now time.Time) int64 {
+	return now.Unix()<<1 + int64(b2i(lit(&m.Link)))
+}
+
 func b2i(b bool) int {
 	if b {
 		return 1
 	}
 	return 0
+}
+
+// appendRate appends how many come in a second. When nothing can come nobody knows, and it is not zero.
+func appendRate(b []byte, m *model.Model, perSecond float64, unit Unit) []byte {
+	if !lit(&m.Link) {
+		return add(b, missing)
+	}
+	b, _ = AppendNumber(b, perSecond, unit)
+	return b
 }
 
 // appendRates appends a bar for each second of the last minute, on a grid of five by the second and 60 high.

@@ -13,6 +13,7 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
@@ -358,13 +359,21 @@ func TestManyServersComeBitByBit(t *testing.T) {
 	}
 }
 
-// The page tells of servers that it has given up.
+// The page tells of servers that there is no room for, and so does the page of each of them.
 func TestServersBeyondTheBoundAreMentioned(t *testing.T) {
 	w := manyServers(t, model.MaxServers+3)
 	s := spectating(t, w, "")
 	s.paint()
-	if got, want := s.says("rest"), fmt.Sprintf("This page holds the %d servers heard last; there are more.", model.MaxServers); got != want {
+	if got, want := s.says("rest"), fmt.Sprintf("This page has room for %d servers; 3 more were heard.", model.MaxServers); got != want {
 		t.Errorf("it says %q, want %q", got, want)
+	}
+	_, d := mounted(t, w, ServerPath(fmt.Sprintf("web-%d", model.MaxServers+1)))
+	if got := d.root.find("missing").words(); !strings.HasPrefix(got, "This server is heard, but this page has no room for it") {
+		t.Errorf("of one of them: %q", got)
+	}
+	_, d = mounted(t, w, ServerPath("nobody"))
+	if got := d.root.find("missing").words(); !strings.HasPrefix(got, "No event of a server with this name") {
+		t.Errorf("of one that was never heard: %q", got)
 	}
 }
 
@@ -548,4 +557,51 @@ func TestRatesStandInTheirSeconds(t *testing.T) {
 	}
 	second(-time.Minute)
 	second(time.Second)
+}
+
+// A count tells of those that are silent, and its lamp shines for those that are not.
+func TestCountsTellOfTheSilent(t *testing.T) {
+	w := newWorld(t)
+	w.begin(noon)
+	at := noon
+	measure := func(servers ...string) {
+		for range 3 {
+			at = at.Add(time.Second)
+			for _, s := range servers {
+				w.publish(at, w.event("metrics:cpu", s, at, map[string]any{"usage": 1}))
+			}
+		}
+	}
+	w.publish(at, w.event("server:online", "a", at, nil), w.event("server:online", "b", at, nil), w.event("server:idle", "c", at, nil), w.event("server:error", "d", at, nil))
+	measure("a", "b", "d")
+	s := spectating(t, w, "")
+	check := func(when, silent, class string) {
+		t.Helper()
+		s.now = at
+		s.paint()
+		_, fresh := mounted(t, s.clocked, "/")
+		for _, root := range []*node{s.d.root, fresh.root} {
+			lamp := root.find("n-online-lamp").kids[0]
+			if got := root.find("n-online-silent").words(); got != silent || count(lamp, class) != 1 || root.find("n-online-n").words() != "2" {
+				t.Errorf("%s: of %s online %q, lamp %q; want %q, %q", when, root.find("n-online-n").words(), got, lamp.attrs["class"], silent, class)
+			}
+			for _, other := range []string{"idle", "error"} {
+				if got := root.find("n-" + other + "-silent").words(); got != "" {
+					t.Errorf("%s: %s says %q", when, other, got)
+				}
+			}
+		}
+	}
+	check("both are heard", "", "c-ok")
+	for range 4 {
+		measure("a")
+	}
+	check("one is silent", "1 silent", "c-ok")
+	at = at.Add(20 * time.Second)
+	w.control("stream:heartbeat", at, `{}`)
+	check("both are", "2 silent", "c-ink3")
+	measure("b")
+	check("one speaks again", "1 silent", "c-ok")
+	w.phase(feed.Reconnecting, at, func(s *feed.State) { s.Lost = at })
+	check("nobody knows", "", "c-ink3")
 }

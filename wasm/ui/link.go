@@ -86,7 +86,12 @@ func appendPill(b []byte, m *model.Model, now time.Time) []byte {
 		b = add(b, "<i>as of </i>")
 		b = AppendWhen(b, l.Lost, now)
 	case feed.Reconnecting:
-		if since := firstOf(l.Lost, l.Picture); !since.IsZero() {
+		switch since := firstOf(l.Lost, l.Picture); {
+		case since.IsZero():
+		case since.After(now): // it is of the server's clock, which is not this one
+			b = add(b, "<i>as of </i>")
+			b = AppendWhen(b, since, now)
+		default:
 			b = add(b, "<i>stale </i>")
 			b = AppendDuration(b, now.Sub(since))
 		}
@@ -201,9 +206,8 @@ func appendNotice(b []byte, m *model.Model, now time.Time) ([]byte, notice) {
 		of := firstOf(firstOf(l.Lost, l.Picture), l.Since)
 		b = add(b, "<b>This is the picture of ")
 		b = AppendWhen(b, of, now)
-		b = add(b, ", ")
-		b = appendMinutes(b, now.Sub(of))
-		b = add(b, " old.</b><small>This device has no network. Telltale will connect by itself when it returns.</small>")
+		b = appendOld(b, now.Sub(of))
+		b = add(b, ".</b><small>This device has no network. Telltale will connect by itself when it returns.</small>")
 		return b, notice{on: true, button: "Try now"}
 	case feed.Refused:
 		if l.Closing == event.ClosingEnded {
@@ -314,10 +318,8 @@ func appendReconnecting(b []byte, l *model.Link, now time.Time) []byte {
 	if of := firstOf(l.Lost, l.Picture); !of.IsZero() {
 		b = add(b, "Everything below is as of ")
 		b = AppendWhen(b, of, now)
-		if age := now.Sub(of); age >= time.Minute {
-			b = add(b, ", ")
-			b = appendMinutes(b, age)
-			b = add(b, " old")
+		if age := now.Sub(of); age >= time.Minute || age < 0 {
+			b = appendOld(b, age)
 		}
 		b = add(b, ". ")
 	}
@@ -348,6 +350,16 @@ func appendRefusal(b []byte, l *model.Link, now time.Time) []byte {
 		b = append(b, ' ')
 	}
 	return add(b, "Telltale stopped asking.")
+}
+
+// appendOld appends how old a picture is. One that is not yet made has its time from the server's clock, which is not this one: nobody
+// knows how old it is.
+func appendOld(b []byte, age time.Duration) []byte {
+	if age < 0 {
+		return add(b, " by the server's clock")
+	}
+	b = add(b, ", ")
+	return add(appendMinutes(b, age), " old")
 }
 
 func appendMinutes(b []byte, d time.Duration) []byte {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,12 @@ func TestLinkWords(t *testing.T) {
 			"Reconnecting stale 3 min 07 s", "Five tries failed, the last with 502. Next try in 30 s. Everything below is as of 12:38:00, 3 minutes old. What is missed meanwhile will be fetched.", "Try now"},
 		{"offline", model.Link{State: feed.State{Phase: feed.Offline, Lost: at("12:04:31")}},
 			"Offline since 12:04:31", "This is the picture of 12:04:31, 36 minutes old. This device has no network. Telltale will connect by itself when it returns.", "Try now"},
+		{"offline, with a picture by a clock that is ahead", model.Link{State: feed.State{Phase: feed.Offline, Since: now}, Picture: at("14:41:07")},
+			"Offline since 12:41:07", "This is the picture of 14:41:07 by the server's clock. This device has no network. Telltale will connect by itself when it returns.", "Try now"},
+		{"a start with such a picture", model.Link{State: feed.State{Phase: feed.Reconnecting, Failures: 1, Next: now.Add(2 * time.Second)}, Picture: at("14:41:07")},
+			"Reconnecting as of 14:41:07", "No connection yet. Attempt 2, next try in 2 s. Everything below is as of 14:41:07 by the server's clock. What is missed meanwhile will be fetched.", "Try now"},
+		{"expired, with such a picture", model.Link{State: feed.State{Phase: feed.Reconnecting, Closing: event.ClosingExpired, Since: now}, Picture: at("14:41:07")},
+			"Session expired at 12:41:07", "Session expired at 12:41:07. Sign in to go on where you were. Everything below is as of 14:41:07 by the server's clock.", "Sign in /signin"},
 		{"refused 401", model.Link{State: feed.State{Phase: feed.Refused, Status: 401, Since: now}},
 			"Refused at 12:41:07", "Your session ended at 12:41:07. Sign in to go on where you were.", "Sign in /signin"},
 		{"expired, asked for once more later", model.Link{State: feed.State{Phase: feed.Reconnecting, Closing: event.ClosingExpired, Lost: at("12:40:53"), Failures: 1, Next: now.Add(4 * time.Second), Reason: "Your session has expired."}},
@@ -109,4 +116,49 @@ func TestContinuityText(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
+}
+
+// What is promised since a time says what was left out since that time; the first picture stands where it came.
+func TestContinuitySaysWhatIsMissingSinceItsBeginning(t *testing.T) {
+	w := newWorld(t)
+	w.begin(noon)
+	at := noon
+	slow := func(n int) {
+		at = at.Add(time.Minute)
+		w.acc.Skipped += uint64(n)
+		w.control("stream:gap", at, fmt.Sprintf(`{"reason":"slow","count":%d}`, n))
+	}
+	says := func(when, want string) {
+		t.Helper()
+		got := plain(appendContinuity(nil, w.m, at))
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %q is not in %q", when, want, got)
+		}
+		text := strings.ReplaceAll(ContinuityText(w.m, at), nnbsp, " ")
+		if !strings.Contains(text, "12:41:07  First picture.") || !strings.Contains(text, fmt.Sprintf("skipped %d\n", w.acc.Skipped)) {
+			t.Errorf("%s: %s", when, text)
+		}
+	}
+	slow(14)
+	says("skipped", "Every event since then is here, in order, but for 14 skipped.")
+	at = at.Add(time.Minute)
+	w.acc.Gaps, w.acc.Since = 1, at
+	w.control("stream:gap", at, `{"reason":"trimmed"}`)
+	says("after a loss", "Continuous since 12:43:07")
+	says("after a loss", "Every event since then is here, in order.")
+	slow(3)
+	says("and skipped again", "in order, but for 3 skipped.")
+	at = at.Add(time.Minute)
+	w.acc.Resets, w.acc.Since = 1, at
+	w.control("stream:reset", at, `{"reason":"epoch"}`)
+	says("after a new beginning", "Every event since then is here, in order.")
+
+	// All of it at once, as a link brings it that was held back.
+	at = at.Add(time.Minute)
+	w.acc.Gaps, w.acc.Since = 2, at
+	w.acc.Skipped += 9
+	gap := func(data string) event.Event { return event.Event{Type: "stream:gap", Data: []byte(data)} }
+	w.update(feed.Batch{At: at, State: w.link, Account: w.acc, Events: []event.Event{
+		gap(`{"reason":"slow","count":4}`), gap(`{"reason":"trimmed"}`), gap(`{"reason":"slow","count":5}`)}})
+	says("a loss amid", "in order, but for 5 skipped.")
 }

@@ -32,7 +32,7 @@ func (v *logPanel) appendNarrowed(b []byte) []byte {
 // drawRates draws how many lines come in a second, by kind, and of all servers which says most; each is a button that shows
 // only that. What has once been there keeps its place.
 func (v *logPanel) drawRates(p *pen, m *model.Model, now time.Time) {
-	if second := now.Unix(); p.making() || second != v.second {
+	if second := secondOf(m, now); p.making() || second != v.second {
 		v.second = second
 		v.most = 0
 		for _, s := range m.Servers() {
@@ -60,7 +60,7 @@ func (v *logPanel) drawRates(p *pen, m *model.Model, now time.Time) {
 	number := func(n *slot, id string, rate float64) {
 		p.raw(` `)
 		p.open(n, "b", "", id, "-n")
-		p.b, _ = AppendNumber(p.b, rate, Plain)
+		p.b = appendRate(p.b, m, rate, Plain)
 		p.shut(n, "b")
 		p.raw(`</span>`)
 	}

@@ -283,9 +283,13 @@ func appendGap(b []byte, l *model.Line) []byte {
 		b = appendSkippedCount(b, g.Count)
 		b = add(b, " gone: retention took ")
 		b = add(b, plural(int64(g.Count), "it", "them"))
-	default:
+	case g.Reason == "slow" || g.Reason == "":
 		b = appendSkippedCount(b, g.Count)
 		b = add(b, " skipped: this link was slower than the log")
+	default:
+		b = appendSkippedCount(b, g.Count)
+		b = add(b, " skipped: ")
+		b = add(b, gapReason(g.Reason))
 	}
 	b = add(b, `</span>`)
 	if g.Reason == model.GapTrimmed || g.To.IsZero() {

@@ -101,6 +101,9 @@ func TestGapRow(t *testing.T) {
 	if !strings.Contains(html, `data-do="read" data-of="1.3 1.9 a b"`) || !strings.Contains(html, `id="G1.7"`) {
 		t.Errorf("got %s", html)
 	}
+	if got, want := wellFormed(t, gap(model.Gap{Reason: "picture", From: from, To: to})), "Lines skipped: the connection was lost and began again with a picture of the momentRead them"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 	if got := wellFormed(t, gap(model.Gap{Reason: model.GapTrimmed, Count: 1, From: from, To: to})); got != "1 line gone: retention took it" {
 		t.Errorf("got %q", got)
 	}

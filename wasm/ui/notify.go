@@ -101,7 +101,7 @@ func (w *Watch) Watch(m *model.Model, now time.Time, leads bool) {
 	}
 	w.turned = n
 	if leads && len(turns) > 0 {
-		w.notify(turns, now)
+		w.notify(turns, m.InTrouble(), now)
 	}
 	if leads != w.led {
 		w.led, w.badged, w.looked = leads, false, time.Time{}
@@ -145,15 +145,17 @@ func (w *Watch) count(m *model.Model, now time.Time) {
 	}
 }
 
-// notify tells of turns whoever asked to be told.
-func (w *Watch) notify(turns []model.Turn, now time.Time) {
+// notify tells of turns whoever asked to be told. Trouble is how many servers are in trouble now.
+func (w *Watch) notify(turns []model.Turn, trouble int, now time.Time) {
 	w.load()
 	var wanted []model.Turn
 	focused := w.alerts.Focused()
 	for _, t := range turns {
 		if t.What == model.TurnWell {
 			w.alerts.Close(tagOf(t))
-			w.burst.well(t.Server)
+			if w.burst.well(t.Server) || trouble == 0 && len(w.burst.of) == 0 { // it may be that of the tab that had the connection before
+				w.alerts.Close(burstTag)
+			}
 			wanted = slices.DeleteFunc(wanted, func(was model.Turn) bool { return tagOf(was) == tagOf(t) })
 		} else if w.wants(t.Server) && !focused {
 			wanted = append(wanted, t)

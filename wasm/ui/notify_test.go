@@ -139,9 +139,14 @@ func TestNotifications(t *testing.T) {
 			[]string{"server a|a: error|no room left|/servers/a"}},
 		{"missed while away", []string{"a"}, nil, true, func(w *world, at time.Time) {
 			w.control("stream:sync", at, `{"mode":"resumed"}`)
-			w.fails(at, "a")
+			w.publish(at, w.event("server:error", "a", at.Add(-2*time.Minute), map[string]any{"message": "no room left"}))
 			w.control("stream:heartbeat", at, `{}`)
 		}, nil},
+		{"as this tab takes over", []string{"a"}, nil, true, func(w *world, at time.Time) {
+			w.control("stream:sync", at, `{"mode":"resumed"}`)
+			w.fails(at, "a")
+			w.control("stream:heartbeat", at, `{}`)
+		}, []string{"server a|a: error|no room left|/servers/a"}},
 		{"a stranger's name", []string{""}, nil, true, func(w *world, at time.Time) { w.fails(at, "x\u202e<b>&amp;"+strings.Repeat("y", 120)) },
 			[]string{"server x\u202e<b>&amp;" + strings.Repeat("y", 120) + "|x\ufffd<b>&amp;" + strings.Repeat("y", 68) + "…: error|no room left|" + ServerPath("x\u202e<b>&amp;"+strings.Repeat("y", 120))}},
 	} {
@@ -239,6 +244,63 @@ func TestManyNotificationsBecomeOne(t *testing.T) {
 	}
 	if len(a.shown) > 20 || len(watch.burst.told) > maxBurst {
 		t.Errorf("%d are shown, %d are remembered", len(a.shown), len(watch.burst.told))
+	}
+}
+
+// What says that many are in trouble is gone when they are not, however long that took and whichever tab notices.
+func TestNoTroubleIsLeftShown(t *testing.T) {
+	servers := strings.Split("abcde", "")
+	for _, c := range []struct {
+		name  string
+		first func(w *world, watch *Watch, at time.Time) *Watch // after the five came into trouble
+	}{
+		{"at once", func(_ *world, watch *Watch, _ time.Time) *Watch { return watch }},
+		{"another one later", func(w *world, watch *Watch, at time.Time) *Watch {
+			w.fails(at, "f")
+			watch.Watch(w.m, at, true)
+			w.recovers(at, "f")
+			watch.Watch(w.m, at, true)
+			return watch
+		}},
+		{"another tab", func(w *world, watch *Watch, at time.Time) *Watch {
+			next := NewWatch(watch.alerts)
+			next.Watch(w.m, at, true)
+			return next
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin(noon)
+			a := newAlerted(browser.PermissionGranted)
+			watch := NewWatch(a)
+			watch.Choose("", func() {})
+			watch.Watch(w.m, noon, true)
+			for _, s := range servers {
+				w.fails(noon, s)
+			}
+			watch.Watch(w.m, noon, true)
+			if len(a.shown) != 1 || a.shown[burstTag].Title != "5 servers are in trouble" {
+				t.Fatalf("shown %v", a.shown)
+			}
+			at := noon.Add(time.Minute)
+			watch = c.first(w, watch, at)
+			for i, s := range servers {
+				if len(a.shown) != 1 {
+					t.Fatalf("%d of 5 are well, and shown is %v", i, a.shown)
+				}
+				w.recovers(at, s)
+				watch.Watch(w.m, at, true)
+			}
+			if len(a.shown) != 0 {
+				t.Errorf("all are well, and shown is %v", a.shown)
+			}
+			// Whoever comes into trouble next is one.
+			w.fails(at, "a")
+			watch.Watch(w.m, at, true)
+			if last := a.shows[len(a.shows)-1]; last != "a: error" {
+				t.Errorf("then it said %q", last)
+			}
+		})
 	}
 }
 

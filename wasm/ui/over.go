@@ -52,7 +52,6 @@ func appendAsOf(b []byte, l *model.Link, now time.Time) []byte {
 	}
 	b = add(b, "<small>Everything below is as of ")
 	b = AppendWhen(b, of, now)
-	b = add(b, ", ")
-	b = appendMinutes(b, now.Sub(of))
-	return add(b, " old.</small>")
+	b = appendOld(b, now.Sub(of))
+	return add(b, ".</small>")
 }

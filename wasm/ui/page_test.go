@@ -316,3 +316,66 @@ func TestSayIsSparing(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// What has come back to where it was is no change, however often it turned meanwhile.
+func TestWhatCameBackIsNotSaid(t *testing.T) {
+	w := harbour(t)
+	var a announcer
+	at := noon
+	said := func(want string) {
+		t.Helper()
+		at = at.Add(sayEvery)
+		if got := a.sentence(w.m, at); got != want {
+			t.Errorf("at %v got %q, want %q", at.Sub(noon), got, want)
+		}
+	}
+	turn := func(server string, types ...string) {
+		a.at = at // it has just spoken
+		for _, typ := range types {
+			at = at.Add(time.Second)
+			w.publish(at, w.event(typ, server, at, map[string]any{"message": "x"}))
+			if got := a.sentence(w.m, at); got != "" {
+				t.Errorf("within the silence it said %q", got)
+			}
+		}
+	}
+	said("")
+	turn("slack-mcp", "server:error", "server:online", "server:error", "server:online")
+	said("")
+	turn("slack-mcp", "server:busy", "server:online", "server:busy")
+	turn("sentry-mcp", "server:busy", "server:online")
+	said("slack-mcp is busy.")
+	w.phase(feed.Reconnecting, at, nil)
+	said("Reconnecting.")
+	w.phase(feed.Live, at, nil)
+	a.sentence(w.m, at)
+	w.phase(feed.Reconnecting, at, nil)
+	said("")
+
+	// The server's log begins anew: what is as it was said is no news, and half a picture is none.
+	w.phase(feed.CatchingUp, at, nil)
+	w.control("stream:reset", at, `{"reason":"epoch"}`)
+	said("Catching up.")
+	w.publish(at, w.event("server:online", "memory-mcp", at, nil))
+	said("")
+	w.publish(at, w.event("server:busy", "slack-mcp", at, nil), w.event("server:online", "sentry-mcp", at, nil))
+	w.control("stream:heartbeat", at, `{}`)
+	w.phase(feed.Live, at, nil)
+	said("Live. memory-mcp is online.")
+}
+
+// A page that begins with nothing is given its picture; none of that is news.
+func TestTheFirstPictureIsNotSaid(t *testing.T) {
+	w := newWorld(t)
+	var a announcer
+	a.sentence(w.m, noon)
+	w.begin(noon)
+	w.publish(noon, w.event("server:online", "a", noon, nil), w.event("server:online", "b", noon, nil))
+	if got := a.sentence(w.m, noon.Add(time.Minute)); got != "Live." {
+		t.Errorf("it said %q", got)
+	}
+	w.fails(noon, "a")
+	if got := a.sentence(w.m, noon.Add(2*time.Minute)); got != "a is error." {
+		t.Errorf("then it said %q", got)
+	}
+}

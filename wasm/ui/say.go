@@ -10,28 +10,36 @@ import (
 const sayEvery = 5 * time.Second
 
 // announcer makes the sentences of the page's one polite live region: changes of the link and of servers' states, and
-// nothing else. What changes while it must be silent is said in one sentence after.
+// nothing else. What changes while it must be silent is said in one sentence after; what has changed back by then is not.
 type announcer struct {
-	begun   bool
-	word    string // of the link
-	states  map[string]model.State
-	shape   uint64
-	at      time.Time // of the last sentence
-	changed []string  // servers whose state differs from what was said, in the order they changed
-	link    bool      // the link's word does
+	begun bool
+	whole bool                   // a whole picture has been looked at
+	word  string                 // of the link, as it was said last
+	said  map[string]model.State // of the servers, the same
+	shape uint64                 // of the Model, at the last look
+	at    time.Time              // of the last sentence
 }
 
 // sentence returns what is to be said now, or "".
 func (a *announcer) sentence(m *model.Model, now time.Time) string {
-	if !a.begun || m.Shape != a.shape || linkWord(&m.Link) != a.word {
-		a.look(m)
+	word := linkWord(&m.Link)
+	if !a.begun { // the page is read as it is
+		a.begun, a.word = true, word
+		a.note(m)
+		return ""
 	}
-	if len(a.changed) == 0 && !a.link || now.Sub(a.at) < sayEvery {
+	if m.Shape == a.shape && word == a.word || now.Sub(a.at) < sayEvery {
+		return ""
+	}
+	changed, link := a.changed(m), word != a.word
+	a.word = word
+	a.note(m)
+	if len(changed) == 0 && !link {
 		return ""
 	}
 	a.at = now
 	var b []byte
-	if a.link {
+	if link {
 		switch l := &m.Link; {
 		case sessionOver(l):
 			b = add(b, linkWord(l))
@@ -43,14 +51,12 @@ func (a *announcer) sentence(m *model.Model, now time.Time) string {
 			b = append(b, '.')
 		}
 	}
-	if n := len(a.changed); n == 1 {
-		if s := m.Server(a.changed[0]); s != nil {
-			b = spaced(b)
-			b = append(b, s.ID...)
-			b = add(b, " is ")
-			b = append(b, s.Status.State.String()...)
-			b = append(b, '.')
-		}
+	if n := len(changed); n == 1 {
+		b = spaced(b)
+		b = append(b, changed[0].ID...)
+		b = add(b, " is ")
+		b = append(b, changed[0].Status.State.String()...)
+		b = append(b, '.')
 	} else if n > 1 {
 		trouble := 0
 		for _, s := range m.Servers() {
@@ -64,7 +70,6 @@ func (a *announcer) sentence(m *model.Model, now time.Time) string {
 		b = AppendCount(b, int64(trouble))
 		b = add(b, " in trouble.")
 	}
-	a.changed, a.link = a.changed[:0], false
 	return string(b)
 }
 
@@ -75,21 +80,28 @@ func spaced(b []byte) []byte {
 	return b
 }
 
-// look notes what differs from the last look. The first look is no change: the page is read as it is.
-func (a *announcer) look(m *model.Model) {
-	first := !a.begun
-	a.begun = true
-	word := linkWord(&m.Link)
-	if word != a.word && !first {
-		a.link = true
+// changed returns the servers whose state differs from what was said. While a picture is coming in nothing is known to.
+func (a *announcer) changed(m *model.Model) (changed []*model.Server) {
+	if !a.whole || !m.Complete {
+		return nil
 	}
-	a.word, a.shape = word, m.Shape
-	states := make(map[string]model.State, len(a.states))
 	for _, s := range m.Servers() {
-		states[s.ID] = s.Status.State
-		if was, known := a.states[s.ID]; !first && m.Complete && (!known || was != s.Status.State) {
-			a.changed = append(a.changed, s.ID)
+		if was, known := a.said[s.ID]; !known || was != s.Status.State {
+			changed = append(changed, s)
 		}
 	}
-	a.states = states
+	return changed
+}
+
+// note takes what the page shows as said. The first whole picture is what it begins with.
+func (a *announcer) note(m *model.Model) {
+	a.shape = m.Shape
+	if a.whole && !m.Complete {
+		return
+	}
+	a.whole = m.Complete
+	a.said = make(map[string]model.State, len(m.Servers()))
+	for _, s := range m.Servers() {
+		a.said[s.ID] = s.Status.State
+	}
 }

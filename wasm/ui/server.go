@@ -122,6 +122,10 @@ func (v *server) drawMissing(p *pen, m *model.Model) {
 	p.raw(`</h1>`)
 	p.open(&v.missing, "p", "", "", "missing")
 	switch {
+	case m.Absent(v.id):
+		p.put("This server is heard, but this page has no room for it: it holds ")
+		p.b = AppendCount(p.b, model.MaxServers)
+		p.put(" servers, and each of them has been heard lately.")
 	case m.Complete:
 		p.put("No event of a server with this name is held. It appears here as soon as one comes.")
 	case m.Link.Phase.Fresh():
@@ -135,7 +139,7 @@ func (v *server) drawMissing(p *pen, m *model.Model) {
 
 // wish asks for the deployments of before, which the stream does not bring, once in the life of a record.
 func (v *server) wish(p *pen, m *model.Model) {
-	if p.making() || !m.Complete || !m.Link.Phase.Fresh() || v.life == m.Life+1 {
+	if p.making() || !m.Complete || !m.Link.Phase.Answered() || v.life == m.Life+1 {
 		return
 	}
 	v.life = m.Life + 1
@@ -166,7 +170,7 @@ func (v *server) drawViews(p *pen, s *model.Server) {
 		case 1:
 			n := int64(0)
 			for _, d := range s.Deployments {
-				if !d.Ended() {
+				if kindOf(d, d.Overtaken(s.Deployments)) == deploymentsUnder {
 					n++
 				}
 			}

@@ -24,6 +24,7 @@ type deploymentList struct {
 type deploymentItem struct {
 	d     *model.Deployment
 	place event.ID // of its newest event when it was drawn
+	over  event.ID // of that of the one that has overtaken it
 	day   int
 	open  bool
 	first bool   // it is the newest
@@ -120,22 +121,24 @@ func (v *deploymentList) drawItems(p *pen, m *model.Model, s *model.Server, open
 
 func (it *deploymentItem) draw(p *pen, m *model.Model, s *model.Server, n int, open bool, wants *[]model.Period, there time.Time) {
 	d := it.d
+	by := d.Overtaken(s.Deployments)
+	now := !d.Ended() && by == nil
 	var cmp comparison
 	if open {
 		cmp = compare(m, s, d, there)
 		*wants = append(*wants, cmp.wants...)
 	}
-	if !p.making() && d.Ended() && it.place == d.Place && it.day == there.YearDay() && it.open == open && (!open || it.past == m.Histories.Rev) && it.rev == knownOf(d) {
+	if !p.making() && !now && it.place == d.Place && it.over == placeOf(by) && it.day == there.YearDay() && it.open == open && (!open || it.past == m.Histories.Rev) && it.rev == knownOf(d) {
 		return
 	}
-	it.place, it.day, it.open, it.past, it.rev = d.Place, there.YearDay(), open, m.Histories.Rev, knownOf(d)
+	it.place, it.over, it.day, it.open, it.past, it.rev = d.Place, placeOf(by), there.YearDay(), open, m.Histories.Rev, knownOf(d)
 	key := "dp" + strconv.Itoa(n)
 	p.raw(`<li id="`)
 	p.raw(key)
 	p.raw(`"`)
 	p.attr(&it.class, key, "", "class")
 	p.put("dp")
-	if !d.Ended() {
+	if now {
 		p.put(" now")
 	}
 	if open {
@@ -152,23 +155,23 @@ func (it *deploymentItem) draw(p *pen, m *model.Model, s *model.Server, n int, o
 	p.shutAttr(&it.expanded, "aria-expanded")
 	p.raw(`>`)
 	p.open(&it.lamp, "span", "l", key, "-l")
-	p.b = AppendLamp(p.b, deploymentLamp(d), 16, false)
+	p.b = AppendLamp(p.b, deploymentLamp(d, by), 16, false)
 	p.shut(&it.lamp, "span")
 	p.open(&it.title, "b", "", key, "-w")
-	p.b = appendDeploymentTitle(p.b, d)
+	p.b = appendDeploymentTitle(p.b, d, by)
 	p.shut(&it.title, "b")
 	p.open(&it.took, "span", "t took", key, "-t")
-	p.b = appendDeploymentTook(p.b, d, there)
+	p.b = appendDeploymentTook(p.b, d, by, there)
 	p.shut(&it.took, "span")
 	p.open(&it.detail, "span", "d", key, "-d")
-	p.b = appendDetail(p.b, d, there)
+	p.b = appendDetail(p.b, d, by, there)
 	p.shut(&it.detail, "span")
 	p.open(&it.when, "span", "t", key, "-a")
 	p.b = AppendWhen(p.b, firstOf(d.Began, d.Changed), there)
 	p.shut(&it.when, "span")
 	p.raw(`</button>`)
 	p.open(&it.stages, "div", "st", key, "-s")
-	if !d.Ended() || open || it.first && d.Stage == model.DeployFailed {
+	if now || open && by == nil || it.first && d.Stage == model.DeployFailed {
 		p.b = AppendStages(p.b, stagesOf(d))
 	}
 	p.shut(&it.stages, "div")
@@ -310,7 +313,16 @@ func appendLogAt(b []byte, words string, at, there time.Time) []byte {
 }
 
 // appendDetail appends the one line that says most about a deployment, and that it has been silent for long.
-func appendDetail(b []byte, d *model.Deployment, there time.Time) []byte {
+func appendDetail(b []byte, d, by *model.Deployment, there time.Time) []byte {
+	if by != nil {
+		if by.Version != "" {
+			b = AppendText(b, by.Version)
+		} else {
+			b = add(b, "another one")
+		}
+		b = add(b, " began ")
+		return AppendWhen(b, firstOf(by.Began, by.Changed), there)
+	}
 	b = appendGist(b, d)
 	if quiet := there.Sub(d.Changed); !d.Ended() && quiet >= deploymentQuiet {
 		b = add(b, ` <em>nothing heard for `)
