@@ -19,6 +19,7 @@ type many struct {
 	members *cluster.Members
 	leases  *cluster.Leases // nil: it counts its own
 	vault   *cluster.Vault  // nil: it keeps its own
+	peers   *cluster.Peers  // nil: there are none
 	close   func() error    // when nothing of it runs any more
 }
 
@@ -40,7 +41,9 @@ func (c *serveCmd) joinOthers(log record, address string, site func() *web.Serve
 		m.leases, m.vault = cluster.NewLeases(client, o.Prefix, o.Remote), cluster.NewVault(client, o.Prefix, o.Remote)
 		m.close = client.Close
 	}
-	m.members = cluster.NewMembers(o)
+	if m.members = cluster.NewMembers(o); o.Redis != nil {
+		m.peers = cluster.NewPeers(o.Redis, o.Prefix, o.Remote, m.members, m.leases)
+	}
 	return m, nil
 }
 

@@ -194,7 +194,7 @@ func (c *serveCmd) Run(p *program) (err error) {
 	pacer := pace.New(log, c.pace(raw))
 	publisher := redactedRecord(secrets, pacer) // all that is recorded passes it
 	config := web.Config{Log: log, Publisher: publisher, Hub: h, Files: public.Files, Name: c.Name, Version: version, Heartbeat: c.Heartbeat, Streams: c.streams(),
-		Guard: guard, Access: access, Members: others.members, History: past, Drain: c.Drain, Private: raw}
+		Guard: guard, Access: access, Members: others.members, Peers: others.peers, History: past, Drain: c.Drain, Private: raw}
 	var machine *host.Source
 	if !c.NoHost {
 		machine = host.New(host.Config{Server: c.serverID(), Version: version, Disk: c.Data, Logger: raw})

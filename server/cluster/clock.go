@@ -25,6 +25,9 @@ func (c *clock) tick(theirs int64) {
 	c.known.Store(true)
 }
 
+// ours returns a time of theirs, in milliseconds, by this machine's clock.
+func (c *clock) ours(theirs int64) time.Time { return time.UnixMilli(theirs - c.skew.Load()) }
+
 // theirs returns a time of ours by Redis's clock, in milliseconds. It asks for that only the first time.
 func (c *clock) theirs(ctx context.Context, redis goredis.UniversalClient, t time.Time) (int64, error) {
 	if !c.known.Load() {

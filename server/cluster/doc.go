@@ -29,6 +29,15 @@
 // seconds is gone, and is listed as such for ten minutes; one that ended said so. The list is kept here, so that it can be shown, with its age,
 // while Redis is away. With no Redis there is one instance, this one.
 //
+// # Peers
+//
+// [Peers] reach the streams that others have. A question, which streams a user has or that one be ended, goes into a list that every instance
+// listens to, and answers into one of its own; nothing is kept of streams in Redis beside their leases, and nothing asked while nobody looks. Who asks waits
+// for the instances that live, for a second at most, and is told who was silent.
+//
+// What is to be ended by all, as when somebody signs out, is an entry of another list, which is kept for an hour and has ten thousand at most: an instance that could
+// not hear it then hears it when it can, and ends what was open at that time, not what was opened since. Where Redis is away it is told when it is back.
+//
 // # Balance
 //
 // Streams last long, so an instance that was added has none and one that never ended has most. One that has clearly more than the mean (a fifth more

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,6 +132,17 @@ func (s *Leases) renew(ctx context.Context, leases []limit.Lease, ttl time.Durat
 		return append([]any{ttl.Milliseconds(), until}, ids...)
 	})
 	return err
+}
+
+// held returns the leases of a user that have not run out, at most so many.
+func (s *Leases) held(ctx context.Context, user string, most int) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	now, err := s.clock.theirs(ctx, s.redis, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.redis.ZRangeByScore(ctx, s.key(user), &goredis.ZRangeBy{Min: "(" + strconv.FormatInt(now, 10), Max: "+inf", Count: int64(most)}).Result()
 }
 
 // run runs a script within a time; see clock.run. It returns the script's first number.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -246,6 +247,31 @@ func (m *Members) tell(ctx context.Context, self Instance) ([]Instance, error) {
 		return cmp.Or(rank(a)-rank(b), a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
 	})
 	return list, nil
+}
+
+// look asks Redis which other instances live, as of now, which is a time of its clock: one that has just begun is among them, as in List only after a while. Lost
+// is true where one has gone without a word so lately that its leases may last.
+func (m *Members) look(ctx context.Context, now int64) (live []string, lost bool, err error) {
+	all, err := m.o.Redis.HGetAll(ctx, m.o.Prefix+"instances").Result()
+	if err != nil {
+		return nil, false, err
+	}
+	for id, v := range all {
+		at, said, _ := strings.Cut(v, " ")
+		var one Instance
+		heard, err := strconv.ParseInt(at, 10, 64)
+		if err != nil || json.Unmarshal([]byte(said), &one) != nil || id == m.self.ID || one.State == Ended {
+			continue
+		}
+		switch ago := time.Duration(now-heard) * time.Millisecond; {
+		case ago <= goneAfter:
+			live = append(live, id)
+		case ago < mayHold:
+			lost = true
+		}
+	}
+	slices.Sort(live)
+	return live, lost, nil
 }
 
 func rank(i Instance) int {

@@ -121,12 +121,7 @@ func TestClusterUsers(t *testing.T) {
 				continue
 			default:
 			}
-			_, _, body := c.ask("GET", n.url+"/api/sessions?user=ada", c.token, "")
-			var got struct{ Sessions []any }
-			if err := json.Unmarshal([]byte(body), &got); err != nil {
-				t.Fatalf("%v: %s", err, body)
-			}
-			sum += len(got.Sessions)
+			sum += c.held(n, "?user=ada")
 		}
 		if sum > 10 {
 			t.Errorf("ada has %d streams", sum)
@@ -147,6 +142,11 @@ func TestClusterUsers(t *testing.T) {
 	}
 	if n := sessions(); n != 10 {
 		t.Fatalf("ada has %d streams, want 10", n)
+	}
+	for _, n := range c.nodes {
+		if _, _, body := c.ask("GET", n.url+"/api/sessions", ada, ""); strings.Count(body, `"instance":`) != 10 || strings.Contains(body, `"partial"`) {
+			t.Errorf("one instance lists %s, want all ten", body)
+		}
 	}
 	for i := range c.nodes {
 		over(i)
@@ -210,12 +210,7 @@ func TestClusterBehindBalancers(t *testing.T) {
 			front := &server{t: t, url: row.front(c)}
 			counts := func() (out []int) {
 				for _, n := range c.nodes {
-					_, _, body := c.ask("GET", n.url+"/api/sessions?user=*", "", "")
-					var got struct{ Sessions []any }
-					if err := json.Unmarshal([]byte(body), &got); err != nil {
-						t.Fatalf("%v: %s", err, body)
-					}
-					out = append(out, len(got.Sessions))
+					out = append(out, c.held(n, "?user=*"))
 				}
 				return out
 			}

@@ -90,6 +90,29 @@ func (c *many) tokenFor(user, scope string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// held returns how many open streams an instance itself has, of those that its list says of all.
+func (c *many) held(n *server, query string) (held int) {
+	c.t.Helper()
+	var all struct {
+		Instances []struct {
+			ID   string
+			Self bool
+		}
+	}
+	var got struct{ Sessions []struct{ Instance string } }
+	for path, to := range map[string]any{"/api/cluster": &all, "/api/sessions" + query: &got} {
+		if _, _, body := c.ask("GET", n.url+path, c.token, ""); json.Unmarshal([]byte(body), to) != nil {
+			c.t.Fatalf("%s: %s", path, body)
+		}
+	}
+	for _, s := range got.Sessions {
+		if s.Instance == "" || s.Instance == all.Instances[0].ID { // that of who answers is first
+			held++
+		}
+	}
+	return held
+}
+
 // addresses are the instances' host:port.
 func (c *many) addresses() (all []string) {
 	for _, n := range c.nodes {

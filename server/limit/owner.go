@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -70,6 +71,12 @@ func (o *Over) Event() *event.Limit {
 
 // newID is random, so that nobody can tell from his own how many others there are, and always of the same length.
 func newID() uint64 { return rand.Uint64()>>1 | 1<<62 }
+
+// IsID reports whether a stream could have that id.
+func IsID(id string) bool {
+	_, err := strconv.ParseUint(id, 36, 64)
+	return err == nil && len(id) <= 13
+}
 
 // PrefixOf returns by what an address counts: of IPv6 a /64, as one machine has all of it.
 func PrefixOf(a netip.Addr) netip.Prefix {

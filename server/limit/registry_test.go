@@ -197,6 +197,14 @@ func TestSessions(t *testing.T) {
 		if got := stream.reasons(); len(got) != 1 || got[0] != "ended" {
 			t.Errorf("got %v", got)
 		}
+		for id, is := range map[string]bool{first.ID(): true, "": false, "none at all": false, "../../etc": false, "1y2p0ij32e8e71y2p0ij32e8e7": false} {
+			if IsID(id) != is {
+				t.Errorf("%q: want it an id: %v", id, is)
+			}
+		}
+		if r.EndAny(first.ID(), closing) || r.EndAny("none", closing) || r.EndAny("", closing) {
+			t.Error("ended what has ended, or is not there")
+		}
 		// One that is not opened yet ends when it is.
 		if n := r.EndWhere(func(o Owner) (event.Closing, bool) {
 			return event.Closing{Reason: "revoked"}, o.User == "ada" && o.Right == nil

@@ -84,6 +84,15 @@ func (r *Registry) End(user, id string, closing event.Closing) bool {
 	return r.endWhere(func(p *Place) (event.Closing, bool) { return closing, p.id == n && p.name() == user }) > 0
 }
 
+// EndAny is End, whosesoever the stream is.
+func (r *Registry) EndAny(id string, closing event.Closing) bool {
+	n, err := strconv.ParseUint(id, 36, 64)
+	if err != nil {
+		return false
+	}
+	return r.endWhere(func(p *Place) (event.Closing, bool) { return closing, p.id == n }) > 0
+}
+
 // EndWhere ends all streams for which the test returns true, with what it returns, and returns how many. Each is asked about once.
 func (r *Registry) EndWhere(test func(Owner) (event.Closing, bool)) int {
 	return r.endWhere(func(p *Place) (event.Closing, bool) {

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"errors"
-	"hash/maphash"
 	"math"
 	"net/http"
 	"strings"
@@ -103,7 +102,10 @@ func (s *Server) openStream(r *http.Request, ask *stream.Request) (done func(), 
 	owner := limit.Owner{User: v.grant.User, Addr: v.addr, Agent: cut(r.UserAgent(), maxAgent), Filter: filterText(ask.Filter)}
 	var to *right
 	if !s.guard.Open() {
-		to = &right{v.grant, v.by, browserOf(r)}
+		to = &right{grant: v.grant, opened: time.Now()}
+		if v.by == byCookie {
+			to.session = sessionOf(r)
+		}
 		owner.Right = to
 		ask.Until = v.grant.Expires
 	}
@@ -152,20 +154,4 @@ func cut(s string, n int) string {
 		return s
 	}
 	return s[:n]
-}
-
-var browsers = maphash.MakeSeed()
-
-// browserOf tells one browser from others of the same user, well enough to end the streams of the one that signs out.
-func browserOf(r *http.Request) uint64 {
-	return maphash.String(browsers, addrText(visitOf(r).addr)+"\n"+r.UserAgent())
-}
-
-// endOf ends the streams that the session of this browser has opened.
-func (s *Server) endOf(r *http.Request) int {
-	token, browser := grantOf(r).TokenID, browserOf(r)
-	return s.endRights(func(to *right) (event.Closing, bool) {
-		return event.Closing{Reason: event.ClosingEnded, Message: "You signed out."},
-			to.by == byCookie && to.browser == browser && to.grant.TokenID == token
-	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
-// maxSessions bounds the list of everybody's.
+// maxSessions bounds a list, and what each instance says for one.
 const maxSessions = 1000
 
 // session is one open stream in a list.
@@ -27,13 +27,15 @@ type session struct {
 	// Filter is what it asked for, as far as who asks for the list may see it: "servers=web-*&types=metrics:*"; missing: everything.
 	Filter   string `json:"filter,omitempty"`
 	Detached bool   `json:"detached"` // costs no goroutine
+	// Instance has it, by its id in GET /api/cluster; missing where there is one alone.
+	Instance string `json:"instance,omitempty"`
 }
 
 // right is what a stream's right to read rests on; limit.Owner.Right.
 type right struct {
 	grant   *auth.Grant
-	by      string
-	browser uint64 // see browserOf
+	session string // see sessionOf; "": it came by no session
+	opened  time.Time
 }
 
 // closingOf is what a stream is told whose right to read has ended.
@@ -65,34 +67,33 @@ func whose(r *http.Request) (user string, all bool, err error) {
 	return named, named == "*", nil
 }
 
-// listSessions answers with the open streams of who asks, the oldest first.
+// listSessions answers with the open streams of who asks, at whichever instance, the oldest first. Where not all instances could be asked it says so.
 func (s *Server) listSessions() handler {
 	type answer struct {
 		Sessions []session `json:"sessions"`
 		Max      int       `json:"max,omitempty"` // how many a user may have; missing: no bound
+		// Partial: there may be others, and Message says why. Unlisted is how many of the user's count beside those listed, as far as is known.
+		Partial  bool   `json:"partial,omitempty"`
+		Unlisted int    `json:"unlisted,omitempty"`
+		Message  string `json:"message,omitempty"`
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		user, all, err := whose(r)
 		if err != nil {
 			return err
 		}
-		var list []limit.Session
-		if all {
-			list = s.registry.All(maxSessions)
-		} else {
-			list = s.registry.List(user)
-			list = list[:min(len(list), maxSessions)]
-		}
+		list, others := s.everySession(r.Context(), user, all)
 		see := grantOf(r).See
-		out := answer{Sessions: make([]session, len(list)), Max: s.registry.Limits().User}
+		out := answer{Sessions: make([]session, len(list)), Max: s.registry.Limits().User, Partial: others.message != "", Unlisted: others.unlisted, Message: others.message}
 		for i, l := range list {
-			out.Sessions[i] = session{l.ID, l.User, addrText(l.Addr), l.Agent, l.Since.UTC().Truncate(time.Millisecond), visible(l.Filter, see), l.Detached}
+			out.Sessions[i] = session{l.ID, l.User, addrText(l.Addr), l.Agent, l.Since.UTC().Truncate(time.Millisecond), visible(l.Filter, see), l.Detached, l.Instance}
 		}
 		return writeJSON(w, http.StatusOK, out)
 	}
 }
 
-// endOneSession ends one open stream of who asks, or with "user" and admin of another.
+// endOneSession ends one open stream of who asks, or with "user" and admin of another, at whichever instance it is. Where an instance that may have it
+// can't be reached the answer is 202: the stream ends when it can.
 func (s *Server) endOneSession() handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		user, all, err := whose(r)
@@ -100,22 +101,19 @@ func (s *Server) endOneSession() handler {
 			return err
 		}
 		id := mux.Vars(r)["session"]
-		closing := event.Closing{Reason: event.ClosingEnded}
-		ended := false
-		if all {
-			for _, l := range s.registry.All(1 << 30) {
-				if l.ID == id {
-					ended = s.registry.End(l.User, id, closing)
-				}
-			}
-		} else {
-			ended = s.registry.End(user, id, closing)
+		ended, later, err := s.endAnywhere(r.Context(), user, all, id)
+		if err != nil {
+			return err
 		}
-		if !ended {
+		if !ended && !later {
 			return fail(http.StatusNotFound, "There is no such stream of yours: it has ended, or the list is old.")
 		}
 		if user != grantOf(r).User {
 			s.audit.did(r, "ended a stream", grantOf(r), "of", user, "stream", id)
+		}
+		if later {
+			w.WriteHeader(http.StatusAccepted)
+			return nil
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -174,7 +174,7 @@ func (s *Server) signOut() handler {
 		w.Header().Set("Clear-Site-Data", `"storage"`)
 		if v.by == byCookie && !s.guard.Open() {
 			if err := s.admit(r, false); err == nil {
-				s.endOf(r)
+				s.endSessionOf(r)
 				s.audit.did(r, "signed out", v.grant)
 			}
 		}

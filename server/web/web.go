@@ -85,6 +85,8 @@ type Config struct {
 
 	// Members knows the instances that share the record. nil: there is this one.
 	Members *cluster.Members
+	// Peers reach the streams of those instances. nil: there are none.
+	Peers *cluster.Peers
 	// Drain is how long Serve, when its context ends, says that it is not ready before it lets streams go, and then over how long it does that.
 	Drain time.Duration
 
@@ -150,6 +152,7 @@ type Server struct {
 
 	past     History
 	members  *cluster.Members
+	peers    *cluster.Peers // nil: there is this instance alone
 	remote   journal.Remote // the record, where it is in another process; nil: it is not
 	drainFor time.Duration
 	draining atomic.Bool
@@ -169,7 +172,7 @@ func New(c Config) (*Server, error) {
 		s.publisher = c.Log
 	}
 	s.remote, _ = c.Log.(journal.Remote)
-	s.drainFor, s.past = c.Drain, c.History
+	s.drainFor, s.past, s.peers = c.Drain, c.History, c.Peers
 	if s.members = c.Members; s.members == nil {
 		s.members = cluster.NewMembers(cluster.Options{Version: c.Version})
 	}
@@ -259,6 +262,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	streaming.Go(func() { s.keepChecking(checking) })
 	streaming.Go(func() { _ = s.registry.Run(checking) })
+	if s.peers != nil {
+		streaming.Go(func() { _ = s.peers.Run(checking, local{s}) })
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- serve(ln) }()
 	var err error

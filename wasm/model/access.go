@@ -46,12 +46,15 @@ const (
 type Session struct {
 	ID, Address, Agent, Filter string
 	Since                      time.Time
+	Instance                   string // that has it; "": there is one alone
 }
 
 // Sessions are the reader's open streams, the oldest first.
 type Sessions struct {
 	List []Session `json:"sessions"`
 	Max  int       `json:"max"` // how many he may have; 0: no bound
+	// Message says what the list lacks, and why; "": it is whole.
+	Message string `json:"message"`
 	Asked
 	Ending string // the session that is being ended; "": none
 }

@@ -29,9 +29,9 @@ func TestAnswers(t *testing.T) {
 	m := New()
 	at := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
 	m.Sessions.Ending = "a"
-	m.SetSessions([]byte(`{"sessions":[{"id":"a","user":"alice","address":"127.0.0.1","agent":"curl/8","since":"2026-05-12T11:00:00.000Z","filter":"types=logs:*","detached":true}],"max":10}`), "", at)
+	m.SetSessions([]byte(`{"sessions":[{"id":"a","user":"alice","address":"127.0.0.1","agent":"curl/8","since":"2026-05-12T11:00:00.000Z","filter":"types=logs:*","detached":true,"instance":"0f00"}],"max":10,"partial":true,"message":"Some are not listed."}`), "", at)
 	s := &m.Sessions
-	if len(s.List) != 1 || s.List[0].Agent != "curl/8" || s.List[0].Since.IsZero() || s.Max != 10 || s.At != at || s.Failed != "" || s.Ending != "a" {
+	if len(s.List) != 1 || s.List[0].Agent != "curl/8" || s.List[0].Since.IsZero() || s.Max != 10 || s.List[0].Instance != "0f00" || s.Message != "Some are not listed." || s.At != at || s.Failed != "" || s.Ending != "a" {
 		t.Fatalf("got %+v", s)
 	}
 	rev := m.Rev
@@ -44,7 +44,7 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("after nonsense: %+v", s)
 	}
 	m.SetSessions([]byte(`{"sessions":[]}`), "", at.Add(3*time.Second))
-	if len(s.List) != 0 || s.Failed != "" || s.Max != 0 {
+	if len(s.List) != 0 || s.Failed != "" || s.Max != 0 || s.Message != "" {
 		t.Errorf("after none: %+v", s)
 	}
 	m.SetCluster([]byte(`{"record":"shared","at":"2026-05-12T12:00:00.000Z","instances":[{"id":"aa","self":true,"version":"1","since":"2026-05-12T11:00:00.000Z","state":"up","streams":3,"eventsPerSecond":0.5,"lag":0},{"id":"bb","version":"1","since":"2026-05-12T11:00:00.000Z","state":"gone","goneSince":"2026-05-12T11:59:00.000Z"}]}`), "", at)

@@ -8,7 +8,7 @@ import (
 )
 
 // access is the page of who reads this and what he may, his open streams, and the instances where there are several.
-type access struct{ who, count, list, instances slot }
+type access struct{ who, count, lacks, list, instances slot }
 
 func (v *access) title() string { return "Access" }
 
@@ -29,6 +29,9 @@ func (v *access) draw(p *pen, m *model.Model, now time.Time) {
 	}
 	p.shut(&v.count, "small")
 	p.raw(`</div>`)
+	p.open(&v.lacks, "p", "note", "", "streams-lack")
+	p.b = AppendText(p.b, m.Sessions.Message)
+	p.shut(&v.lacks, "p")
 	p.open(&v.list, "ul", "streams", "", "streams-in")
 	p.b = appendSessions(p.b, &m.Sessions, now)
 	p.shut(&v.list, "ul")
@@ -128,6 +131,10 @@ func appendSessions(b []byte, s *model.Sessions, now time.Time) []byte {
 		if x.Address != "" {
 			b = add(b, ` from `)
 			b = AppendText(b, x.Address)
+		}
+		if x.Instance != "" {
+			b = add(b, `, at instance `)
+			b = AppendText(b, x.Instance)
 		}
 		b = add(b, `</span><span class="mono">`)
 		b = AppendText(b, x.Filter)

@@ -14,7 +14,7 @@ import (
 const aliceMe = `{"fleet":"harbour <prod>","user":"<alice>","scopes":["subscribe","publish"],"servers":"web-*","types":"*","expires":"2026-05-12T12:00:00Z","signOut":"/signout"}`
 
 const twoSessions = `{"sessions":[
-	{"id":"aa1","agent":"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0","address":"10.0.0.7","since":"2026-05-12T10:30:05.000Z","filter":"types=logs:*"},
+	{"id":"aa1","agent":"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0","address":"10.0.0.7","since":"2026-05-12T10:30:05.000Z","filter":"types=logs:*","instance":"0f<0>0"},
 	{"id":"bb<2>","agent":"<b>evil</b> x","since":"2026-05-12T10:31:05.000Z"}],"max":10}`
 
 const twoInstances = `{"record":"shared","instances":[
@@ -54,6 +54,9 @@ func TestAccessPaintsWhatItRenders(t *testing.T) {
 			w.phase(feed.Reconnecting, at, func(s *feed.State) { s.Lost, s.Closing = at, event.ClosingExpired })
 		}, map[string]string{"/": "Session expired at 12:42:57. Sign in to go on where you were."}},
 		{"and is refused", func(w *world, at time.Time) { w.phase(feed.Refused, at, func(s *feed.State) { s.Status = 401 }) }, nil},
+		{"some are not listed", func(w *world, at time.Time) {
+			w.m.SetSessions([]byte(strings.Replace(twoSessions, `"max":10`, `"max":10,"partial":true,"message":"The instance 0e00 does not answer."`, 1)), "", at)
+		}, map[string]string{accessPath: "The instance 0e00 does not answer."}},
 	}
 	for _, path := range []string{"/", accessPath, clusterPath} {
 		t.Run(path, func(t *testing.T) {
@@ -128,7 +131,7 @@ func TestSessionsAndInstances(t *testing.T) {
 		t.Errorf("a stranger's markup: %s", html)
 	}
 	text := wellFormed(t, html)
-	for _, want := range []string{"Firefox 153 on Linux", "since 12:30:05 from 10.0.0.7", "types=logs:*", "End the stream of Firefox 153 on Linux since 12:30:05", "<b>evil</b>"} {
+	for _, want := range []string{"Firefox 153 on Linux", "since 12:30:05 from 10.0.0.7, at instance 0f<0>0", "types=logs:*", "End the stream of Firefox 153 on Linux since 12:30:05", "<b>evil</b>"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %q", want, text)
 		}
