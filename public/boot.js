@@ -276,6 +276,15 @@
     }
   }
 
+  // What is in the list of types is brought into sight within that alone: the page stays where it is.
+  function reveal(it) {
+    const box = it?.closest("#types");
+    if (!box) return it?.scrollIntoView({ block: "nearest" });
+    const r = it.getBoundingClientRect(), at = box.getBoundingClientRect();
+    if (r.top < at.top || r.bottom > at.bottom) box.scrollTop += (r.top + r.bottom - at.top - at.bottom) / 2;
+  }
+  document.addEventListener("DOMContentLoaded", () => reveal(document.querySelector('#types [aria-current="page"]')));
+
   window.telltale = {
     address,
     theme: () => theme,
@@ -287,7 +296,7 @@
       return theme;
     },
     // Brings what is about to be painted into sight, if it is not.
-    reveal: (selector) => requestAnimationFrame(() => requestAnimationFrame(() => document.querySelector(selector)?.scrollIntoView({ block: "nearest" }))),
+    reveal: (selector) => requestAnimationFrame(() => requestAnimationFrame(() => reveal(document.querySelector(selector)))),
     // Looks whether the server has another version of the app; if so it is installed, and waits.
     look: () => registration && registration.update().catch(() => {}),
     // Whether another version is installed and waits.

@@ -195,11 +195,46 @@ const beyond = `(() => {
 		[...document.body.querySelectorAll("*")].filter(e => out(e) && !cut(e)).slice(0, 5).map(named).join("; "));
 	for (const e of document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]"))
 		if (e.tabIndex >= 0 && !e.disabled && e.checkVisibility({visibilityProperty: true}) && out(e)) found.push("out of reach: " + named(e));
+	for (const e of document.querySelectorAll(".count > *, .tr > *, .tr .st > b")) {
+		const r = e.getBoundingClientRect(), box = e.parentElement.getBoundingClientRect();
+		if (r.width > 0 && e.checkVisibility({visibilityProperty: true}) && (r.right > box.right + 1 || r.left < box.left - 1)) found.push("out of its box: " + named(e));
+	}
 	return found;
 })()`
 
-// On the narrowest of phones, and on a screen of 1280 at 200 %, no page is wider than the window, and nothing that can be used is
-// beyond its edge.
+// inSight says where the lines of a log end, and where what can be seen of the page does.
+const inSight = `(() => {
+	const tabs = document.querySelector(".tabs").getBoundingClientRect();
+	return {log: document.getElementById("log").getBoundingClientRect().bottom, page: tabs.height ? tabs.top : innerHeight, height: document.getElementById("log").clientHeight};
+})()`
+
+// A log that is followed has its newest line in sight, whatever stands above it, without scrolling the page.
+func TestLogEndsInSight(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--no-host")
+	fleetOfAll(s)
+	b := open(t)
+	for _, size := range [][2]int64{{390, 844}, {320, 640}, {844, 390}, {1280, 800}} {
+		call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0], Height: size[1], DeviceScaleFactor: 1})
+		for _, path := range []string{"/log", "/log?find=ready&server=web-1", "/servers/web-1?view=log"} {
+			if strings.HasPrefix(path, "/servers") && size[0] >= 800 {
+				continue // it stands below the charts
+			}
+			t.Run(fmt.Sprintf("%s %d", path, size[0]), func(t *testing.T) {
+				b.visit(s.url + path)
+				b.live()
+				at := eval[struct{ Log, Page, Height float64 }](b, inSight)
+				if at.Log > at.Page || at.Height < 140 {
+					t.Errorf("the lines are %v high and end at %v, the page at %v", at.Height, at.Log, at.Page)
+				}
+			})
+		}
+	}
+	b.quiet()
+}
+
+// On the narrowest of phones, on a screen of 1280 at 200 %, on a phone that lies and on a tablet that stands, no page is wider than the
+// window, and nothing that can be used is beyond its edge.
 func TestNarrowLosesNothing(t *testing.T) {
 	t.Parallel()
 	s, empty := serve(t, "--no-host"), serve(t, "--no-host")
@@ -220,7 +255,7 @@ func TestNarrowLosesNothing(t *testing.T) {
 				b.key(open)
 				b.wait("the panel", `document.activeElement.role === "dialog"`)
 			}
-			for _, width := range []int64{320, 640} {
+			for _, width := range []int64{320, 390, 640, 800, 844, 900, 960, 1024, 1180} {
 				size(width, 640, 1)
 				b.wait("the window", fmt.Sprintf("innerWidth === %d || document.scrollingElement.scrollWidth > %[1]d", width))
 				for _, found := range eval[[]string](b, beyond) {

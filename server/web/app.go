@@ -90,7 +90,7 @@ func (a *webApp) page() handler {
 		var got taken
 		a.draw(&got, r, me)
 		if got.status == http.StatusNotFound {
-			return notFound(w, r)
+			return a.notFound(w, r)
 		}
 		if got.status != http.StatusOK {
 			return fmt.Errorf("web: go-app answered %d for page %s", got.status, r.URL.Path)

@@ -26,13 +26,14 @@ type me struct {
 	Token   string    `json:"token,omitempty"`   // the token's id, by which it can be revoked
 	By      string    `json:"by,omitempty"`      // how it came: "header", "url" or "cookie"
 	SignOut string    `json:"signOut,omitempty"` // where to POST to in order to sign out; missing where there is no session to end
+	Shared  bool      `json:"shared,omitempty"`  // the record is one that several instances can share: see GET /api/cluster
 }
 
 const openMessage = "This server is open to everybody on this machine."
 
 func (s *Server) meOf(v *visit) me {
 	g := v.grant
-	m := me{Fleet: s.name, Scopes: []string{}, Servers: orAll(g.See.Servers()), Types: orAll(g.See.Types())}
+	m := me{Fleet: s.name, Shared: s.members.Shared(), Scopes: []string{}, Servers: orAll(g.See.Servers()), Types: orAll(g.See.Types())}
 	for _, scope := range []auth.Scope{auth.Subscribe, auth.Publish, auth.Admin} {
 		if g.May(scope) {
 			m.Scopes = append(m.Scopes, scope.String())

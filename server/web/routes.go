@@ -109,7 +109,7 @@ func (s *Server) routes() http.Handler {
 	at("/favicon.ico", get(s.app.fixed("icon-192.png")))
 	at("/robots.txt", get(s.robots()))
 
-	r.NotFoundHandler = s.observed(s.answer(notFound))
+	r.NotFoundHandler = s.observed(s.answer(s.app.notFound))
 	s.router = r
 	return s.recovered(s.guarded(r))
 }
@@ -133,8 +133,4 @@ func (s *Server) events() http.Handler {
 			once[media].ServeHTTP(w, r)
 		}
 	})
-}
-
-func notFound(_ http.ResponseWriter, r *http.Request) error {
-	return fail(http.StatusNotFound, "There is nothing at %.200q. The events are at /api/events, the app at /.", r.URL.Path)
 }

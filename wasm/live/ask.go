@@ -108,7 +108,7 @@ func (p *Program) put(ctx context.Context, what model.Question) {
 
 // endSession ends a stream, and tries at once whether its place can be had.
 func (p *Program) endSession(ctx context.Context, id string) {
-	p.tell(func(m *model.Model) { m.Sessions.Ending = id })
+	p.tell(func(m *model.Model) { m.Sessions.Ending, m.Sessions.Ended = id, time.Now() })
 	status, _, failed := p.request(ctx, "DELETE", sessionsURL+"/"+url.PathEscape(id))
 	if status == 404 {
 		failed = "" // it ended by itself

@@ -2,7 +2,10 @@ package model
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
 // Me says for whom the page is and what he may do, as GET /api/me has it.
@@ -15,7 +18,27 @@ type Me struct {
 	Types   string    `json:"types"`   // the same of types of events
 	Expires time.Time `json:"expires"` // zero: never
 	SignOut string    `json:"signOut"` // where to POST to in order to sign out; "": there is nothing to end
+	Shared  bool      `json:"shared"`  // the record is one that several instances can share
+	types   *event.Filter
 }
+
+// Sees reports whether events of a type are among what the reader may see. A nil Me is not known to be refused anything.
+func (m *Me) Sees(typ string) bool {
+	if m == nil || m.Open {
+		return true
+	}
+	if m.types == nil {
+		f, err := event.ParseFilter("", m.Types)
+		if err != nil { // of a newer server
+			f = event.Filter{}
+		}
+		m.types = &f
+	}
+	return m.types.MatchType(typ)
+}
+
+// May reports whether the reader has the scope. A nil Me is not known to be refused anything.
+func (m *Me) May(scope string) bool { return m == nil || m.Open || slices.Contains(m.Scopes, scope) }
 
 // ReadMe reads what a page carries along of its reader; nil for what is none.
 func ReadMe(b []byte) *Me {
@@ -56,7 +79,8 @@ type Sessions struct {
 	// Message says what the list lacks, and why; "": it is whole.
 	Message string `json:"message"`
 	Asked
-	Ending string // the session that is being ended; "": none
+	Ending string    // the session that is being ended; "": none
+	Ended  time.Time // when this page last asked to end one, local clock; zero: it did not
 }
 
 // Instance is one of those that share the record, as GET /api/cluster has it.
@@ -88,7 +112,7 @@ type Asked struct {
 
 // SetSessions folds in an answer to AskSessions, or with failed that there is none.
 func (m *Model) SetSessions(body []byte, failed string, at time.Time) {
-	next := Sessions{Ending: m.Sessions.Ending}
+	next := Sessions{Ending: m.Sessions.Ending, Ended: m.Sessions.Ended}
 	if m.answer(&next, body, &failed); failed != "" {
 		m.Sessions.Failed = failed
 		return

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,15 @@ func TestRate(t *testing.T) {
 	equal(t, "it runs dry", r.PerSecond(noon.Add(39*time.Second)), 0.0+29/10.0)
 	equal(t, "and is empty", r.PerSecond(noon.Add(time.Hour)), 0)
 	equal(t, "a clock that went back", r.PerSecond(noon), 23.5)
+	at := func(s float64) time.Time { return noon.Add(time.Duration(s * float64(time.Second))) }
+	equal(t, "since four seconds ago, three of them whole", r.PerSecondSince(at(26.5), at(30)), 28.0)
+	equal(t, "since longer ago", r.PerSecondSince(at(3), at(30)), 24.5)
+	equal(t, "since before the clock was set back", r.PerSecondSince(at(300), at(30)), 24.5)
+	for _, began := range []float64{27.5, 28, 29.9, 30} {
+		if v := r.PerSecondSince(at(began), at(30)); began > 27.5 != math.IsNaN(v) {
+			t.Errorf("counted since second %v, at second 30: %v a second", began, v)
+		}
+	}
 	back := noon.Add(-time.Hour)
 	for i := range 30 {
 		r.add(back.Add(time.Duration(i)*time.Second), 2)
@@ -195,6 +205,9 @@ func TestRate(t *testing.T) {
 	w.say("s", "x:y", "") // what was missed says nothing of now
 	w.beat()
 	equal(t, "live only", w.m.Rate.PerSecond(w.now.Add(time.Second)), 0.1)
+	if v := w.m.PerSecond(&w.m.Rate, w.now.Add(time.Second)); !math.IsNaN(v) {
+		t.Errorf("%v a second, before there was time to count", v)
+	}
 }
 
 func TestLoadWantsAWholePicture(t *testing.T) {

@@ -241,7 +241,7 @@ func TestTail(t *testing.T) {
 	}
 	equal(t, "last", strings.Join(got, " "), "3 4 5 9")
 	equal(t, "the last one", string(tail.Last(1)[0].Message), "9")
-	equal(t, "rate", tail.PerSecond(noon.Add(time.Second)), 0.7)
+	equal(t, "rate", tail.PerSecondSince(time.Time{}, noon.Add(time.Second)), 0.7)
 	equal(t, "lines", tail.Lines, 7)
 	line := in(10, 8)
 	line.Message = strings.Repeat("é", 1000)

@@ -48,10 +48,10 @@ func RateKind(i int) string {
 // Spoke reports whether lines of a kind, by its number in Rates, have come in live.
 func (t *Tail) Spoke(kind int) bool { return t.Rates[kind].second != 0 }
 
-// PerSecond returns how many lines came in a second, of all kinds.
-func (t *Tail) PerSecond(now time.Time) (sum float64) {
+// PerSecondSince returns how many lines came in a second, of all kinds; see [Rate.PerSecondSince].
+func (t *Tail) PerSecondSince(began, now time.Time) (sum float64) {
 	for i := range t.Rates {
-		sum += t.Rates[i].PerSecond(now)
+		sum += t.Rates[i].PerSecondSince(began, now)
 	}
 	return sum
 }

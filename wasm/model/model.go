@@ -47,6 +47,8 @@ type Model struct {
 	Deployed Deployed
 	// Rate counts the events that came in live, all types, by the local clock.
 	Rate Rate
+	// Counted is since when what comes is counted so, without a break: since the stream last caught up. Local clock; zero: it never did.
+	Counted time.Time
 	// Place is how far the Model is complete; zero before anything came.
 	Place event.ID
 	// Complete is set once a whole picture has come in; until then, a server that is not here may well exist.

@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // rateSpan is how many whole seconds a Rate is measured over: long enough to be read, short enough to follow.
 const rateSpan = 10
@@ -32,13 +35,35 @@ func (r *Rate) move(second int64) {
 
 // PerSecond returns the mean of the last ten whole seconds before now; of those before the newest thing counted, when now
 // is earlier than that.
-func (r Rate) PerSecond(now time.Time) float64 {
+func (r Rate) PerSecond(now time.Time) float64 { return r.PerSecondSince(time.Time{}, now) }
+
+// rateLeast is how many whole seconds must have been counted before a Rate says anything.
+const rateLeast = 2
+
+// PerSecondSince returns the same where counting began at an instant less than ten seconds ago: the mean of the whole seconds since
+// then; NaN as long as those are too few to tell.
+func (r Rate) PerSecondSince(began, now time.Time) float64 {
 	r.move(now.Unix())
+	seen := int64(rateSpan)
+	if since := r.second - began.Unix() - 1; since >= -rateSpan { // else the clock was set back since
+		seen = min(since, rateSpan)
+	}
+	if seen < rateLeast {
+		return math.NaN()
+	}
 	sum := uint32(0)
-	for s := r.second - rateSpan; s < r.second; s++ {
+	for s := r.second - seen; s < r.second; s++ {
 		sum += r.buckets[uint64(s)%uint64(len(r.buckets))]
 	}
-	return float64(sum) / rateSpan
+	return float64(sum) / float64(seen)
+}
+
+// PerSecond returns what a Rate of this Model says, of the time since this page counts: NaN before it has counted for long enough.
+func (m *Model) PerSecond(r *Rate, now time.Time) float64 {
+	if m.Counted.IsZero() {
+		return math.NaN()
+	}
+	return r.PerSecondSince(m.Counted, now)
 }
 
 // skew estimates how far the server's clock is ahead. A time the server sent is older than its arrival by what the network

@@ -60,6 +60,7 @@ func (m *Model) control(e event.Event, at time.Time) {
 				m.Log.pictured()
 			}
 			m.replaying = false
+			m.Counted = at
 			m.Complete = true
 			m.Shape++
 			m.makeRoom(m.Now(at))

@@ -66,7 +66,11 @@ func appendFoot(b []byte, me *model.Me, now time.Time) []byte {
 	}
 	b = add(b, `<footer class="colophon"><p>`)
 	b = appendMe(b, me, now)
-	b = add(b, `</p><a class="link" href="`+accessPath+`">Open streams</a>`+keysButton)
+	b = add(b, `</p><a class="link" href="`+accessPath+`">Open streams</a>`)
+	if me.Shared {
+		b = add(b, `<a class="link" href="`+clusterPath+`">Instances</a>`)
+	}
+	b = add(b, keysButton)
 	return add(appendSignOut(b, me, "link"), `</footer>`)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
@@ -76,6 +77,8 @@ func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
 		b = add(b, `this is as of `)
 		b = AppendWhen(b, firstOf(m.Link.Lost, m.Link.Picture), there)
 		return add(b, `.</span>`)
+	case c.forgotten(m):
+		return add(b, `<span class="c-warn">Charts are not kept offline: a dot is the last that was measured.</span>`)
 	case c.cross != 0 && c.pinned:
 		at := time.UnixMilli(c.cross).In(there.Location())
 		if c.cross < there.Add(-reaches[c.reach].span).UnixMilli() {
@@ -107,6 +110,24 @@ func (c *charts) appendNote(b []byte, m *model.Model, there time.Time) []byte {
 		return add(b, `: its mean, within its least and its most`)
 	}
 	return b
+}
+
+// forgotten reports whether the live charts lack what was measured, as the page has no link and began with what it keeps: of each
+// metric the newest sample.
+func (c *charts) forgotten(m *model.Model) bool {
+	s := m.Server(c.server)
+	if p := m.Link.Phase; s == nil || c.reach != reachLive || p != feed.Offline && p != feed.Reconnecting {
+		return false
+	}
+	known := false
+	for _, what := range c.measures() {
+		metric := metricOf(what, s)
+		if metric.Series.Len() > 1 {
+			return false
+		}
+		known = known || metric.Known()
+	}
+	return known
 }
 
 // visit takes what an address asks of the charts.

@@ -67,7 +67,8 @@ const (
 	pastHere pastState = iota
 	pastReading
 	pastFailed
-	pastNone // it was never measured
+	pastNone   // it was never measured
+	pastHidden // the reader may not see it
 )
 
 var chartKeys = [4]string{"ch0", "ch1", "ch2", "ch3"}
@@ -194,6 +195,8 @@ func (c *charts) fill(p *pen, pl *panel, what measure, m *model.Model, s *model.
 	span, state := r.span, pastHere
 	var past, now *model.History
 	switch {
+	case !metric.Known() && !m.Me.Sees(measures[what].typ):
+		state = pastHidden
 	case !metric.Known():
 		state = pastNone
 	case c.reach == reachLive:
@@ -250,10 +253,17 @@ func (c *charts) drawPlot(p *pen, pl *panel, key string, what measure, s *model.
 		p.put(`<p class="none">could not be read</p>`)
 	case pastNone:
 		p.put(`<p class="none">not measured</p>`)
+	case pastHidden:
+		p.put(`<p class="none">not among what you may see</p>`)
 	}
 	p.shut(&pl.plot, "div")
 	p.open(&pl.words, "p", "sr", key, "-say")
 	name := string(appendMeasureName(nil, what, s))
+	if pl.state == pastHidden {
+		p.put(name + ": not among what you may see")
+		p.shut(&pl.words, "p")
+		return
+	}
 	p.b = AppendChartSentence(p.b, name, chart.Bands[0].Series[0].Points, chart.Bands[0].Unit)
 	p.shut(&pl.words, "p")
 }

@@ -83,6 +83,7 @@ func appendInstance(b []byte, i *model.Instance, aged bool, now time.Time) []byt
 		b = AppendText(b, i.Address)
 		b = add(b, `</i>`)
 	}
+	b = appendInstanceNarrow(b, i, now)
 	b = add(b, `</td><td><span class="lamp-word">`)
 	b = AppendLamp(b, state.lamp, 16, aged)
 	b = add(b, `<b class="`)
@@ -114,4 +115,18 @@ func appendInstance(b []byte, i *model.Instance, aged bool, now time.Time) []byt
 	b = add(b, `</td><td class="wide">`)
 	b = AppendWhen(b, i.Since, now)
 	return add(b, `</td></tr>`)
+}
+
+// appendInstanceNarrow appends what the stylesheet shows, on a page that has no room for those columns, of what else tells one instance
+// from another.
+func appendInstanceNarrow(b []byte, i *model.Instance, now time.Time) []byte {
+	b = add(b, `<i class="narrow" data-more="`)
+	if i.Version != "" {
+		b = add(b, `version `)
+		b = AppendText(b, i.Version)
+		b = add(b, `, `)
+	}
+	b = add(b, `since `)
+	b = AppendWhen(b, i.Since, now)
+	return add(b, `"></i>`)
 }

@@ -165,6 +165,9 @@ func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 		b = add(b, "; server ")
 		b = AppendText(b, l.Version)
 	}
+	if m.Me != nil && m.Me.Shared {
+		b = add(b, `; <a class="link" href="`+clusterPath+`">instances</a>`)
+	}
 	if m.Me != nil {
 		b = add(b, `</dd><dt>Access</dt><dd>`)
 		b = appendMe(b, m.Me, now)

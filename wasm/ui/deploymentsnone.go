@@ -43,6 +43,16 @@ func (v *deployments) drawFirst(p *pen, m *model.Model) {
 	}
 	p.shutAttr(&v.first, "class")
 	p.raw(`>`)
+	if me := m.Me; !me.Sees("deployment:started") || !me.May("publish") { // what the reader may not do is nothing to teach him
+		if me.Sees("deployment:started") {
+			p.raw(`<h2>No deployment has been heard of yet</h2><p>It appears here as soon as somebody publishes where one stands.`)
+		} else {
+			p.raw(`<h2>Deployments are not among what you may see</h2><p>Your token is for events of these types: `)
+			p.text(me.Types)
+		}
+		p.raw(`</p></div>`)
+		return
+	}
 	p.raw(firstDeployment)
 	p.open(&v.origin, "span", "", "", "origin")
 	p.b = AppendText(p.b, v.where)

@@ -47,6 +47,7 @@ func (v *events) title() string { return v.typ }
 func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 	there := m.Now(now)
 	stat := m.Type(v.typ)
+	v.list.seek(p)
 	// Once a second is as often as anyone reads a rate, and lets a sample be copied; but an age goes on.
 	if second := secondOf(m, now); !p.making() && second == v.second {
 		v.drawSeen(p, stat, there)
@@ -64,7 +65,7 @@ func (v *events) draw(p *pen, m *model.Model, now time.Time) {
 	p.open(&v.rate, "span", "q", "", "ev-rate")
 	if stat != nil {
 		p.put("<b>")
-		p.b = appendRate(p.b, m, stat.Rate.PerSecond(now), PerSecond)
+		p.b = appendRate(p.b, m, m.PerSecond(&stat.Rate, now), PerSecond)
 		p.put("</b><i> events/s</i>")
 	}
 	p.shut(&v.rate, "span")
@@ -146,7 +147,9 @@ func (v *events) drawFields(p *pen, stat *model.TypeStat) {
 		for _, f := range v.info.Fields {
 			p.put(`<tr><td>`)
 			p.b = AppendText(p.b, f.Name)
-			p.put(`</td><td>`)
+			p.put(`<i>`) // on a page too narrow for the next column
+			p.b = AppendText(p.b, string(f.Type))
+			p.put(`</i></td><td>`)
 			p.b = AppendText(p.b, string(f.Type))
 			p.put(`</td><td>`)
 			p.b = AppendText(p.b, f.Unit)

@@ -35,6 +35,7 @@ type typeList struct {
 	chosen func(typ string) bool // of the live events, where types are chosen; else nil
 	key    string
 	second int64
+	sought bool                 // what is chosen was brought into sight
 	on     map[string]typeEntry // by type, what is on the page
 }
 
@@ -76,13 +77,20 @@ func (l *typeList) draw(p *pen, m *model.Model, now time.Time) {
 	p.dom.HTML("types", string(l.append(nil, m, now, l.on)))
 }
 
-// rateOf is how many of a type come in a second; nothing where none do, or the type was never seen.
+// seek has the browser bring the first that is chosen into sight, once: on a narrow page the list is a box that scrolls.
+func (l *typeList) seek(p *pen) {
+	if !p.making() && !l.sought {
+		l.sought, p.reveal = true, `#types :is([aria-current="page"], [aria-pressed="true"])`
+	}
+}
+
+// rateOf is how many of a type come in a second; nothing where none do, or the type was never seen, or was not counted for long enough.
 func rateOf(m *model.Model, stat *model.TypeStat, now time.Time) string {
 	if stat == nil {
 		return ""
 	}
-	rate := stat.Rate.PerSecond(now)
-	if rate <= 0 && lit(&m.Link) {
+	rate := m.PerSecond(&stat.Rate, now)
+	if !(rate > 0) && lit(&m.Link) {
 		return ""
 	}
 	return string(appendRate(nil, m, rate, PerSecond))

@@ -68,12 +68,13 @@ func (v *liveEvents) draw(p *pen, m *model.Model, now time.Time) {
 		v.step = step
 	}
 	v.watch(m)
+	v.list.seek(p)
 	p.raw(`<div class="cat">`)
 	v.list.draw(p, m, now)
 	p.raw(`<div><div class="row"><h1>Live events</h1>`)
 	p.open(&v.rate, "span", "q", "", "live-rate")
 	p.put("<b>")
-	p.b = appendRate(p.b, m, m.Rate.PerSecond(now), PerSecond)
+	p.b = appendRate(p.b, m, m.PerSecond(&m.Rate, now), PerSecond)
 	p.put("</b><i> events/s, of all</i>")
 	p.shut(&v.rate, "span")
 	p.raw(`</div><p class="lead">The stream as it comes. Open an event to see all of it.</p>`)

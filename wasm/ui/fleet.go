@@ -206,7 +206,7 @@ func (f *fleet) drawRate(p *pen, m *model.Model, now time.Time) {
 	}
 	p.raw(`<div class="count rate">`)
 	p.open(&f.rate, "b", "", "", "rate")
-	perSecond := m.Rate.PerSecond(now)
+	perSecond := m.PerSecond(&m.Rate, now)
 	p.b = appendRate(p.b, m, perSecond, PerSecond)
 	p.shut(&f.rate, "b")
 	p.raw(`<span class="lab">events a second</span>`)
@@ -215,7 +215,9 @@ func (f *fleet) drawRate(p *pen, m *model.Model, now time.Time) {
 		last := n - int(min(max(passed, 1), int64(n)))
 		copy(f.history[:last], f.history[n-last:])
 		clear(f.history[last:])
-		f.history[n-1] = perSecond
+		if perSecond > 0 { // else nothing came, or too little was counted to tell
+			f.history[n-1] = perSecond
+		}
 	}
 	if !p.making() {
 		f.second = second

@@ -211,7 +211,12 @@ func appendNotice(b []byte, m *model.Model, now time.Time) ([]byte, notice) {
 		return b, notice{on: true, button: "Try now"}
 	case feed.Refused:
 		if l.Closing == event.ClosingEnded {
-			b = add(b, "<b>This stream was ended from another session at ")
+			b = add(b, "<b>This stream was ended ")
+			if endedHere(m) {
+				b = add(b, "here at ")
+			} else {
+				b = add(b, "from another session at ")
+			}
 			b = AppendWhen(b, overAt(l), now)
 			b = add(b, ".</b> It is not opened again until you ask for it.")
 			return appendAsOf(b, l, now), notice{on: true, button: "Resume"}

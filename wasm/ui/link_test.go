@@ -64,6 +64,8 @@ func TestLinkWords(t *testing.T) {
 			"Access withdrawn at 12:40:53", "Access withdrawn at 12:40:53. Access was withdrawn: gone <fishing>. Everything below is as of 12:40:53, 14 s old.", "Sign in /signin"},
 		{"ended from elsewhere", model.Link{State: feed.State{Phase: feed.Refused, Closing: event.ClosingEnded, Lost: at("12:40:53"), Since: at("12:40:54"), Reason: "You signed out."}},
 			"Ended at 12:40:53", "This stream was ended from another session at 12:40:53. It is not opened again until you ask for it. Everything below is as of 12:40:53, 14 s old.", "Resume"},
+		{"ended here", model.Link{State: feed.State{Phase: feed.Refused, Closing: event.ClosingEnded, Lost: at("12:41:06"), Since: at("12:41:06")}},
+			"Ended at 12:41:06", "This stream was ended here at 12:41:06. It is not opened again until you ask for it. Everything below is as of 12:41:06, 1 s old.", "Resume"},
 		{"polling", model.Link{State: feed.State{Phase: feed.Polling, Lost: at("12:41:04"), Next: now.Add(2 * time.Second), Reason: "You have 10 streams open, which is as many as one user may have.",
 			Limit: event.Limit{Reason: event.LimitUser, RetryMs: 5400, Help: "End one of your other streams."}}},
 			"Polling as of 12:41:04", "Polling every 5 s, as of 12:41:04. You have 10 streams open, which is as many as one user may have. End one of your other streams.", "Open streams /access"},
@@ -83,6 +85,7 @@ func TestLinkWords(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := model.New()
 			m.Link = c.link
+			m.Sessions.Ended = at("12:41:05")
 			words := func(b []byte) string {
 				s := strings.NewReplacer("</b><span", "</b> <span", "<small>", " <small>", nnbsp, " ").Replace(string(b))
 				return wellFormed(t, s)

@@ -69,6 +69,7 @@ func (v *logPanel) drawSearch(p *pen) {
 
 func (v *logPanel) drawChips(p *pen) {
 	counts := v.view.Levels()
+	p.raw(`<div class="levels">`)
 	for _, level := range logOrder {
 		c := &v.chips[level]
 		key := "lv-" + levels[level].class
@@ -96,6 +97,7 @@ func (v *logPanel) drawChips(p *pen) {
 		p.shut(&c.text, "span")
 		p.raw(`</button>`)
 	}
+	p.raw(`</div>`)
 }
 
 func (v *logPanel) appendStatus(b []byte) []byte {
@@ -160,7 +162,7 @@ func (v *logPanel) appendTop(b []byte, l *model.Log, there time.Time) []byte {
 	case past.Failed:
 		b = add(b, "Older lines could not be read from the record.")
 		return again("Try again")
-	case past.Begin:
+	case past.Begin || past.Floor.Seq == 1:
 		if v.view.Rows() == 0 && v.asked == (logAsk{}) {
 			return add(b, "Nothing was said yet. The record begins here")
 		}
@@ -173,6 +175,6 @@ func (v *logPanel) appendTop(b []byte, l *model.Log, there time.Time) []byte {
 		b = AppendWhen(b, l.Oldest(), there)
 		return add(b, " on. Older ones are in the record: go to a time")
 	}
-	b = add(b, "Older lines are in the record.")
+	b = add(b, "There may be older lines.")
 	return again("Read them")
 }

@@ -359,7 +359,7 @@ func TestLogWantsOlderLines(t *testing.T) {
 	r := reading(t, long(t, 1000), "/servers/a")
 	r.ask("away", "")
 	r.ask("at", "300 20")
-	if len(r.asks) != 0 || r.text("log-top") != "Older lines are in the record. Read them" {
+	if len(r.asks) != 0 || r.text("log-top") != "There may be older lines. Read them" {
 		t.Fatalf("far from them: asked %v, said %q", r.asks, r.text("log-top"))
 	}
 	r.ask("at", "900 20")

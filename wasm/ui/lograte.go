@@ -36,7 +36,7 @@ func (v *logPanel) drawRates(p *pen, m *model.Model, now time.Time) {
 		v.second = second
 		v.most = 0
 		for _, s := range m.Servers() {
-			if r := s.Tail.PerSecond(now); r > v.most {
+			if r := s.Tail.PerSecondSince(m.Counted, now); r > v.most {
 				v.loudest, v.most = s.ID, r
 			}
 		}
@@ -80,10 +80,10 @@ func (v *logPanel) drawRates(p *pen, m *model.Model, now time.Time) {
 	for i := range model.RateKinds {
 		rate, speaks := 0.0, false
 		if s != nil {
-			rate, speaks = s.Tail.Rates[i].PerSecond(now), s.Tail.Spoke(i)
+			rate, speaks = m.PerSecond(&s.Tail.Rates[i], now), s.Tail.Spoke(i)
 		} else if v.from() == "" {
 			if stat := m.Type("logs:" + model.RateKind(i)); stat != nil {
-				rate, speaks = stat.Rate.PerSecond(now), true
+				rate, speaks = m.PerSecond(&stat.Rate, now), true
 			}
 		}
 		any = any || speaks

@@ -24,6 +24,12 @@ func overAt(l *model.Link) time.Time {
 	return l.Since
 }
 
+// endedHere reports whether the stream that was ended is the one this page asked to end: what it asked for is done within seconds.
+func endedHere(m *model.Model) bool {
+	asked := m.Sessions.Ended
+	return !asked.IsZero() && m.Link.Since.Sub(asked).Abs() < 10*time.Second
+}
+
 // appendSessionOver says how the reader's right to read ended.
 func appendSessionOver(b []byte, l *model.Link, now time.Time) []byte {
 	switch l.Closing {

@@ -81,7 +81,8 @@ func (s *Page) Render() app.UI {
 				Body(
 					app.Raw(s.continuity),
 					app.Raw(`<div class="acts"><button class="btn" type="button" data-do="copy-continuity">Copy as text</button>`+
-						`<button class="btn" type="button" data-do="retry">Reconnect</button><a class="btn" href="`+accessPath+`">Open streams</a><kbd>Esc</kbd></div>`),
+						`<button class="btn" type="button" data-do="retry">Reconnect</button><a class="btn" href="`+accessPath+`">Open streams</a>`+
+						`<button class="btn" type="button" data-do="continuity">Close</button><kbd>Esc</kbd></div>`),
 				),
 			app.Div().ID("keys").Class(popClass(s.keys)).
 				Role("dialog").

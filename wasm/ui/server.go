@@ -224,6 +224,9 @@ func (v *server) drawTitle(p *pen, m *model.Model, s *model.Server, there time.T
 	p.raw(`</div>`)
 	p.open(&v.evidence, "p", "ev", "", "sv-ev")
 	p.b = appendTitleEvidence(p.b, s, there)
+	if !m.Me.Sees("metrics:cpu") { // what was heard last may be long ago, and say nothing of the server
+		p.put(" Its measures are not among what you may see.")
+	}
 	p.shut(&v.evidence, "p")
 	p.raw(`</div>`)
 	p.open(&v.facts, "dl", "facts", "", "sv-facts")
