@@ -27,6 +27,7 @@
 //   - what only its place makes a secret: VALUES ('bob', '…') in SQL, the last field of a .pgpass, an argument without a flag (AUTH …
 //     of Redis, net use of Windows), a short flag of a program that is not known here;
 //   - the hash of a password, where no key names it;
+//   - in JSON that is itself in a text, what stands in a list or an object under a name ("password":["…"]);
 //   - in JSON a value that comes before its name ({"value":…,"name":"DB_PASSWORD"}), and names and values that take turns in a
 //     list (rawHeaders of Node), but for flags of a command;
 //   - a private key that is published line by line;

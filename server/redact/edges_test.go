@@ -28,3 +28,17 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// A list or an object under the name of a secret is one, however the name is said. In a text that holds JSON that is not found.
+func TestUnderAName(t *testing.T) {
+	r := open(t, redact.Rules{})
+	for _, row := range []struct{ in, want string }{
+		{`{"env":[{"name":"DB_PASSWORD","value":["hunter2hunter2",7]}]}`, `{"env":[{"name":"DB_PASSWORD","value":["[redacted: password]","[redacted: password]"]}]}`},
+		{`{"name":"DB_PASSWORD","value":{"plain":["hunter2hunter2"]},"n":1}`, `{"name":"DB_PASSWORD","value":{"plain":["[redacted: password]"]},"n":1}`},
+		{`{"name":"REGION","value":{"plain":["eu-central"]}}`, `{"name":"REGION","value":{"plain":["eu-central"]}}`},
+	} {
+		if got := string(redactData(r, []byte(row.in))); got != row.want {
+			t.Errorf("%s: got %s, want %s", row.in, got, row.want)
+		}
+	}
+}
