@@ -33,6 +33,7 @@ func (s *Page) Render() app.UI {
 		return app.Div().ID("app")
 	}
 	return app.Div().ID("app").
+		Class(s.tall()).
 		OnClick(s.onClick).
 		OnInput(s.onInput).
 		OnChange(s.onChange).
@@ -91,6 +92,21 @@ func (s *Page) Render() app.UI {
 				Body(app.Raw(keysHelp)),
 			app.If(s.picture != "", func() app.UI { return app.Raw(s.picture) }),
 		)
+}
+
+// tall is the class of a page that is as high as the window, so that the newest line of a log is in sight: that of all logs, and where the
+// window is narrow a server's. The style sheet could find that out by :has on the root, and then every page is styled anew with each
+// element that comes or goes: half of the main thread on a fleet of 500.
+func (s *Page) tall() string {
+	switch v := s.screen.(type) {
+	case *log:
+		return "all-tall"
+	case *server:
+		if v.view == "log" {
+			return "log-tall"
+		}
+	}
+	return ""
 }
 
 func popClass(open bool) string {

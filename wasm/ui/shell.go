@@ -49,6 +49,7 @@ type Page struct {
 	serving string // the version the server runs, that was looked for
 	now     time.Time
 	placed  bool           // the markup of the screen is on the page, so there is something to paint
+	height  string         // the class of that kind that was painted
 	wanted  []model.Period // of the past, as the source was told
 	detach  func()
 	ctx     app.Context // zero until mounted
@@ -293,6 +294,10 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 	}
 	if s.placed {
 		s.screen.draw(p, m, now)
+		if c := s.tall(); c != s.height {
+			s.height = c
+			s.dom.Attr("app", "class", c)
+		}
 	}
 	if p.later {
 		p.later = false
