@@ -135,17 +135,18 @@ func (s *Server) admit(r *http.Request, stream bool) error {
 // may lets those through whose grant is for the scope; zero is anybody who is known.
 func (s *Server) may(scope auth.Scope, next http.Handler) http.Handler {
 	return s.answer(func(w http.ResponseWriter, r *http.Request) error {
-		if asksStream(r) { // before a ticket is used up: who is sent elsewhere brings it there
+		stream := asksStream(r)
+		if stream { // before a ticket is used up: who is sent elsewhere brings it there
 			if err := s.elsewhere(r); err != nil {
 				return err
 			}
 		}
-		if err := s.admit(r, asksStream(r)); err != nil {
-			if refusal := new(auth.Refusal); asksStream(r) && errors.As(err, &refusal) && refusal.Code == auth.Unavailable {
+		if err := s.admit(r, stream); err != nil {
+			if refusal := new(auth.Refusal); stream && errors.As(err, &refusal) && refusal.Code == auth.Unavailable {
 				s.later(w, refusal.Text)
 				return nil
 			}
-			if asksStream(r) && errors.Is(err, journal.ErrUnavailable) { // the ticket is as good as it was
+			if stream && errors.Is(err, journal.ErrUnavailable) { // the ticket is as good as it was
 				s.later(w, "The record can't be reached at present, and with it the tickets. Come back in a moment.")
 				return nil
 			}
