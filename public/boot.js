@@ -119,6 +119,9 @@
   });
   const icon = () => (document.querySelector('link[rel="apple-touch-icon"]') || document.querySelector('link[rel~="icon"]') || {}).href;
   const shown = new Map(); // notifications of this page itself, where there is no service worker
+  // Chromium forgets a notification that is asked for while it is being shown, so one is shown or taken away at a time.
+  let last = Promise.resolve();
+  const inTurn = (f) => { last = last.then(f).catch(() => {}); };
 
   // Pages are drawn by the server in the time zone of whom they are for, from the second visit on.
   try {
@@ -325,7 +328,7 @@
     // A notification outlives the page that shows it where there is a service worker, and a click on it finds another.
     notify(tag, title, body, path) {
       const options = { tag, body, icon: icon(), badge: icon(), data: { path } };
-      if (registration) return registration.showNotification(title, options).catch(() => {});
+      if (registration) return inTurn(() => registration.showNotification(title, options));
       try {
         const n = new Notification(title, options);
         shown.set(tag, n);
@@ -338,7 +341,7 @@
       } catch { /* a browser that has them of service workers only */ }
     },
     unnotify(tag) {
-      if (registration) registration.getNotifications({ tag }).then((list) => list.forEach((n) => n.close()), () => {});
+      if (registration) inTurn(async () => { for (const n of await registration.getNotifications({ tag })) n.close(); });
       const n = shown.get(tag);
       if (n) n.close();
     },

@@ -11,11 +11,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// outside has the page note what it says to the icon of the app, and believe that nobody looks at it when the test says so.
+// outside has the page note what it says to the icon of the app and what became of its notifications, and believe that nobody looks at it
+// when the test says so.
 const outside = `window.badges = [];
 	navigator.setAppBadge = (n) => { badges.push(n ?? "mark"); return Promise.resolve() };
 	navigator.clearAppBadge = () => { badges.push(0); return Promise.resolve() };
-	document.hasFocus = () => !window.away;`
+	document.hasFocus = () => !window.away;
+	window.notified = [];
+	const show = ServiceWorkerRegistration.prototype.showNotification;
+	ServiceWorkerRegistration.prototype.showNotification = function (title, ...rest) {
+		const done = show.call(this, title, ...rest);
+		done.then(() => notified.push(title), (e) => notified.push(String(e)));
+		return done;
+	};`
 
 // offer is what Chromium does when an app can be installed; its user would answer as the test says.
 const offer = `(() => { const e = new Event("beforeinstallprompt", {cancelable: true});
@@ -113,7 +121,27 @@ func TestInstalled(t *testing.T) {
 	eval[any](b, `window.away = true; document.querySelector('nav a[href="/log"]').click(); null`)
 	s.publish("web-2", `{"type":"server:error","data":{"message":"nobody asked"}}`)
 	s.publish("web-1", `[{"type":"deployment:started","data":{"id":"d1","version":"2.8.0"}},{"type":"deployment:failed","data":{"id":"d1","error":"no room"}}]`)
-	eventually(t, "the notification", func() (bool, string) {
+	// Chromium forgets a notification that is asked for while it is being shown, so nobody asks before it is.
+	b.wait("the notification to be shown", `notified.length > 0`)
+	if got := eval[string](b, notifications); got != "web-1: deployment of 2.8.0 failed: no room" {
+		t.Errorf("shown: %q, after %s", got, eval[string](b, `notified.join()`))
+	}
+	// Nor does the page: what is shown as another is taken away stays.
+	eval[any](b, `notified = []; (async () => {
+		for (let i = 0; i < 20; i++) {
+			telltale.notify("more " + i, "more", "", "/");
+			while (notified.length === i) {
+				telltale.unnotify("none");
+				await new Promise((then) => setTimeout(then));
+			}
+		}
+	})(); null`)
+	b.wait("twenty more", `notified.length === 20`)
+	if got := eval[int](b, `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(l => l.length)`); got != 21 {
+		t.Errorf("%d notifications are left of 21", got)
+	}
+	eval[any](b, `for (let i = 0; i < 20; i++) telltale.unnotify("more " + i); null`)
+	eventually(t, "them to go", func() (bool, string) {
 		got := eval[string](b, notifications)
 		return got == "web-1: deployment of 2.8.0 failed: no room", got
 	})
