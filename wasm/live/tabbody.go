@@ -110,43 +110,43 @@ func (b *tabBody) readOwn() {
 }
 
 var (
+	newline  = []byte{'\n'}
 	idLine   = []byte("id: ")
-	beatLine = []byte("\nevent: " + "stream:heartbeat\n")
-	gapLine  = []byte("event: " + "stream:gap\n")
+	ofStream = []byte("event: stream:")
+	beatLine = []byte("event: stream:heartbeat")
+	gapLine  = []byte("event: stream:gap")
+	dataLine = []byte("data: ")
 )
 
-// note looks at frames that are given to the reader.
+// note looks at frames that are given to the reader. They are all there is of the stream, so it goes over them once.
 func (b *tabBody) note(frames []byte) {
-	for i := len(frames); ; {
-		i = bytes.LastIndex(frames[:i], idLine)
-		if i < 0 {
-			break
-		}
-		if i == 0 || frames[i-1] == '\n' {
-			line, _, _ := bytes.Cut(frames[i+len(idLine):], []byte{'\n'})
-			b.place = string(line)
-			break
+	var place []byte
+	gap := false
+	for line := range bytes.SplitSeq(frames, newline) {
+		switch {
+		case len(line) < len(idLine):
+		case line[0] == 'i' && bytes.HasPrefix(line, idLine):
+			place = line[len(idLine):]
+		case line[0] == 'e' && bytes.HasPrefix(line, ofStream):
+			gap = bytes.Equal(line, gapLine)
+			b.complete = b.complete || bytes.Equal(line, beatLine)
+		case gap && bytes.HasPrefix(line, dataLine):
+			gap = false
+			if to := spared(line[len(dataLine):]); to != "" {
+				b.until = to
+			}
 		}
 	}
-	if to := spared(frames); to != "" {
-		b.until = to
+	if place != nil {
+		b.place = string(place)
 	}
 	if !behind(b.place, b.until) {
 		b.until = ""
 	}
-	if bytes.Contains(frames, beatLine) || bytes.HasPrefix(frames, beatLine[1:]) {
-		b.complete = true
-	}
 }
 
-// spared returns where the stretch ends that the last stream:gap in the frames says was left out for a slow link, or "".
-func spared(frames []byte) string {
-	i := bytes.LastIndex(frames, gapLine)
-	if i < 0 {
-		return ""
-	}
-	frame, _, _ := bytes.Cut(frames[i:], []byte("\n\n"))
-	_, data, _ := bytes.Cut(frame, []byte("\ndata: "))
+// spared returns where the stretch ends that the stream:gap with that data says was left out for a slow link, or "".
+func spared(data []byte) string {
 	if p, err := event.StreamGap.Decode(data); err == nil && p.Reason == "slow" {
 		return p.To.String()
 	}

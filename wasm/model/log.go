@@ -29,6 +29,7 @@ type Log struct {
 	shelf  Shelf
 	blocks []*block // in order; the last is the open one, which is not on the shelf and may be empty
 	open   packed
+	spare  packed // the memory of the open block that was before
 	late   []Line // lines that belong among older blocks, until the batch is over
 	lines  int    // gaps are no lines
 	bytes  int

@@ -105,6 +105,17 @@ func (p *packed) read(b []byte) {
 	p.body = b[4+n*recSize:]
 }
 
+// take makes p the lines of from that stand at i and after, in the memory that p has.
+func (p *packed) take(from *packed, i int) {
+	p.recs, p.body = p.recs[:0], p.body[:0]
+	for _, r := range from.recs[i:] {
+		text := from.body[r.off : r.off+r.text+r.data]
+		r.off = uint32(len(p.body))
+		p.body = append(p.body, text...)
+		p.recs = append(p.recs, r)
+	}
+}
+
 // insert puts the line where it belongs, and reports false when it is there already.
 func (p *packed) insert(l *Line, r rec) bool {
 	i := len(p.recs)

@@ -2,24 +2,22 @@ package model
 
 import "slices"
 
-// seal puts the older half of the open block on the shelf.
+// seal puts the older half of the open block on the shelf. It comes with every few hundred lines, and so works in memory that is
+// there: what stays moves to the spare of the two blocks, and they change places.
 func (l *Log) seal() {
-	old := l.open
-	half := len(old.recs) / 2
+	old, half := l.open, len(l.open.recs)/2
 	n := len(l.blocks) - 1
-	was := l.blocks[n]
-	l.bytes -= was.bytes
-	l.open = packed{}
+	l.bytes -= l.blocks[n].bytes
+	l.open = l.spare
+	l.open.take(&old, half)
 	next := &block{}
-	var rest packed
-	rest.read(old.append(nil, half, len(old.recs)))
-	rest.body = append(make([]byte, 0, max(openBytes, len(rest.body))), rest.body...)
-	rest.recs = append(make([]rec, 0, openLines), rest.recs...)
-	l.open = rest
-	next.survey(&rest)
-	l.changed(next, &l.open, len(rest.body)+len(rest.recs)*recSize)
-	old.recs = old.recs[:half]
-	l.blocks = append(append(l.blocks[:n:n], l.shelved(&old)...), next)
+	next.survey(&l.open)
+	l.changed(next, &l.open, len(l.open.body)+len(l.open.recs)*recSize)
+	l.blocks = append(append(l.blocks[:n], l.shelved(&packed{old.recs[:half], old.body})...), next)
+	l.spare = packed{}
+	if cap(old.body) <= 2*openBytes { // one very long line is no reason to keep so much
+		l.spare = packed{old.recs[:0], old.body[:0]}
+	}
 }
 
 // shelved puts lines on the shelf, in blocks of the right size.
