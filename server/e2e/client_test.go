@@ -37,6 +37,7 @@ func long(sel string) string {
 // A page that has just been opened shows the last minutes, without gaps, and says nothing to the console, whichever
 // screen it is and however often it is opened.
 func TestFreshPageShowsTheLastMinutes(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	s.publish("web-1", `{"type":"server:online","data":{}}`)
 	s.publish("web-1", minutes(4))

@@ -137,6 +137,7 @@ func TestNumbersAgreeWithMachine(t *testing.T) {
 
 // The server ends and comes back under an open page. The page says so, goes on by itself, and holds exactly the record.
 func TestRestartUnderOpenPage(t *testing.T) {
+	t.Parallel()
 	for _, ending := range endings {
 		t.Run(ending.name, func(t *testing.T) {
 			s := serve(t, "--no-host")

@@ -19,6 +19,7 @@ const keptPicture = `new Promise(done => { const open = indexedDB.open("telltale
 // The server is stopped and the browser restarted. The app opens all the same, wherever one enters, with the newest picture
 // that it had, marked as the past and with its age; and when the server is back it comes alive by itself.
 func TestOpensOffline(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	s.publish("web-1", picture)
 	profile := t.TempDir()

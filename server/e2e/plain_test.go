@@ -61,6 +61,7 @@ func TestPlainEventSource(t *testing.T) {
 
 // The browser's own EventSource reconnects by itself and tells its last place: nothing is lost or seen twice.
 func TestPlainEventSourceResumes(t *testing.T) {
+	t.Parallel()
 	for _, ending := range endings {
 		t.Run(ending.name, func(t *testing.T) {
 			s := serve(t, "--no-host")

@@ -86,6 +86,7 @@ func TestTakeoverDoesNotFlicker(t *testing.T) {
 
 // The browser finds all it needs to offer installing the app, and the app opens without its server.
 func TestInstallableAndOpensWithoutServer(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--no-host")
 	s.publish("web-1", picture)
 	b := open(t)

@@ -80,6 +80,7 @@ func (g *gate) streams() (open, opened int) {
 // Ten tabs of one browser are one stream. Whoever leads may close or crash: the others go on, miss nothing, and don't say
 // that they were away.
 func TestTenTabsOneStream(t *testing.T) {
+	t.Parallel()
 	const tabs = 10
 	s := serve(t, "--no-host", "--heartbeat", "1s")
 	s.publish("web-1", lines(1, 3))

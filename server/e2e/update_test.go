@@ -13,6 +13,7 @@ import (
 // A server of another version starts under an open page. The page goes on as it is, offers the new version, takes a no for
 // an answer, and restarts into it when asked to, at the same address.
 func TestUpdateIsOffered(t *testing.T) {
+	t.Parallel()
 	newer := filepath.Join(t.TempDir(), "telltale")
 	if out, err := exec.Command("go", "build", "-ldflags=-s -w -X main.version=v99.1", "-o", newer, "..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
