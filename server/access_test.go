@@ -146,7 +146,9 @@ func TestNetworkKnobs(t *testing.T) {
 		{"--streams", "-1", "--streams"},
 		{"--streams-per-user", "-1", "--streams-per-user"},
 		{"--publish-burst", "0", "--publish-burst"},
+		{"--request-rate", "-1", "--request-rate"},
 		{"--new-servers-per-user", "-1", "--new-servers-per-user"},
+		{"--picture-bytes", "1KiB", "--picture-bytes"},
 		{"--max-body", "1GiB", "--max-body"},
 		{"--max-event", "1MiB", "--max-event"},
 	} {
@@ -160,7 +162,8 @@ func TestNetworkKnobs(t *testing.T) {
 	n := networkFlags{PublishBurst: 1}
 	for _, tokens := range []bool{false, true} { // bounds by default are for those who come with tokens
 		a, err := n.access(tokens, nil)
-		if err != nil || (a.Streams.User == defaultUserStreams) != tokens || (a.Publishing.PerSecond == defaultPublishRate) != tokens {
+		if err != nil || (a.Streams.User == defaultUserStreams) != tokens || (a.Publishing.PerSecond == defaultPublishRate) != tokens ||
+			(a.Requests == limit.Rate{PerSecond: 50, Burst: 500}) != tokens || !tokens && a.Requests != (limit.Rate{}) {
 			t.Errorf("tokens %v: got %+v, %v", tokens, a, err)
 		}
 		for _, n := range []*int{nil, new(0), new(7)} {

@@ -26,9 +26,11 @@ type networkFlags struct {
 	StreamsPerUser    *int `name:"streams-per-user" placeholder:"N" group:"How much at once" help:"How many streams one user may have open; who wants more gets what he missed and polls. 0: no bound. Default: 10 where tokens are asked for."`
 	StreamsPerAddress int  `name:"streams-per-address" default:"0" placeholder:"N" group:"How much at once" help:"The same from one address; of IPv6 from one /64. 0: no bound. Default: ${default}."`
 	Streams           int  `default:"50000" placeholder:"N" group:"How much at once" help:"The same in all. 0: no bound. Default: ${default}."`
+	RequestRate       *int `name:"request-rate" placeholder:"N" group:"How much at once" help:"How many requests a second one user may make, streams that he opens counted, or where nobody is asked who he is one address; and ten times as many at once, after a rest. Publishing has as much again, of which it takes one for each 256KiB and each mistake. 0: no bound. Default: 50 where tokens are asked for."`
 	PublishRate       *int `name:"publish-rate" placeholder:"N" group:"How much at once" help:"How many events a second may be published with one token, or where nobody is asked for one from one address. 0: no bound. Default: 1000 where tokens are asked for."`
 	PublishBurst      int  `name:"publish-burst" default:"10000" placeholder:"N" group:"How much at once" help:"How many at once, after a rest. Default: ${default}."`
 	NewServers        *int `name:"new-servers-per-user" placeholder:"N" group:"How much at once" help:"Events of how many servers that have not been heard of lately one user may publish at once, or where nobody is asked for a token one address; after that of one more each second. 0: no bound. Default: 2000 where tokens are asked for."`
+	PictureBytes      size `name:"picture-bytes" default:"128MiB" group:"How much at once" help:"How much memory is shared out among the servers for their latest states and samples, which newcomers are shown: for each an equal part, rounded down to a power of two, but from 64KiB to 1MiB. Of lines each has half of that. From 1MiB to 16GiB. Default: ${default}."`
 	MaxBody           size `name:"max-body" default:"4MiB" group:"How much at once" help:"How large the body of one publishing request may be as it arrives; unfolded it may be four times that. From 1KiB to 8MiB. Default: ${default}."`
 	MaxEvent          size `name:"max-event" default:"256KiB" group:"How much at once" help:"How large one event may be. From 1KiB to 256KiB. Default: ${default}."`
 }
@@ -57,7 +59,7 @@ func (n *networkFlags) Validate() error {
 		n    int
 	}{
 		{"--streams-per-user", deref(n.StreamsPerUser)}, {"--streams-per-address", n.StreamsPerAddress}, {"--streams", n.Streams},
-		{"--publish-rate", deref(n.PublishRate)}, {"--new-servers-per-user", deref(n.NewServers)},
+		{"--request-rate", deref(n.RequestRate)}, {"--publish-rate", deref(n.PublishRate)}, {"--new-servers-per-user", deref(n.NewServers)},
 	} {
 		if f.n < 0 {
 			return fmt.Errorf("%s: 0 or more", f.flag)
@@ -65,6 +67,9 @@ func (n *networkFlags) Validate() error {
 	}
 	if n.PublishBurst < 1 {
 		return errors.New("--publish-burst: 1 or more")
+	}
+	if n.PictureBytes < 1<<20 || n.PictureBytes > 16<<30 {
+		return errors.New("--picture-bytes: from 1MiB to 16GiB")
 	}
 	if n.MaxBody < 1<<10 || n.MaxBody > 8<<20 {
 		return errors.New("--max-body: from 1KiB to 8MiB")
@@ -100,6 +105,8 @@ func (n *networkFlags) proxies() (out []netip.Prefix, err error) {
 // Bounds where tokens are asked for, unless the flags say otherwise. Where nobody is asked, everything is this machine's own.
 const (
 	defaultUserStreams = 10
+	defaultRequestRate = 50   // requests a second, far more than ten busy pages make
+	requestBurst       = 10   // seconds of that at once: many pages of one user that come back together
 	defaultPublishRate = 1000 // events a second
 	defaultNewServers  = 2000 // at once: a whole fleet that is started
 	newServersRate     = 1    // a second after that: the picture has 10,000, and whoever is heard of now and then is to stay in it for hours
@@ -118,6 +125,10 @@ func (n *networkFlags) access(tokens bool, logger *slog.Logger) (a web.Access, e
 	if tokens && n.StreamsPerUser == nil {
 		a.Streams.User = defaultUserStreams
 	}
+	if a.Requests.PerSecond = float64(deref(n.RequestRate)); tokens && n.RequestRate == nil {
+		a.Requests.PerSecond = defaultRequestRate
+	}
+	a.Requests.Burst = requestBurst * int(a.Requests.PerSecond)
 	if tokens && n.PublishRate == nil {
 		a.Publishing.PerSecond = defaultPublishRate
 	} else {

@@ -189,7 +189,7 @@ func (c *serveCmd) Run(p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	h := hub.New(log, hub.Options{Window: c.BatchWindow})
+	h := hub.New(log, hub.Options{Window: c.BatchWindow, PictureBytes: int(c.Net.PictureBytes)})
 	past := history.New(log, history.Options{Age: time.Duration(c.HistoryAge), Logger: raw})
 	pacer := pace.New(log, c.pace(raw))
 	publisher := redactedRecord(secrets, pacer) // all that is recorded passes it

@@ -44,7 +44,7 @@ func counted() Sources {
 				Full: 407, Thinned: 408, Skipped: 409, Trimmed: 410, Beats: 411, CaughtUp: 412, Resynced: 413, Pending: 415, Delivery: took.Snapshot(), Lag: 414}
 		},
 		Web: func() web.Stats {
-			return web.Stats{Streams: map[int]int64{400: 501, 503: 502}, Publishing: map[int]int64{400: 503}, Access: map[string]int64{"expired": 504}, Rate: 505, Names: 510,
+			return web.Stats{Streams: map[int]int64{400: 501, 503: 502}, Publishing: map[int]int64{400: 503}, Access: map[string]int64{"expired": 504}, Rate: 505, Names: 510, Picture: 511, Requests: 512, Crowded: 513,
 				Limit: limit.Stats{Refused: map[string]int64{"user": 506}, RefusedPolls: map[string]int64{"all": 507}, Users: 508, LeaseErrors: 509}}
 		},
 		Hub: func() hub.Stats { return hub.Stats{Events: 601, Bytes: 602} },
@@ -115,6 +115,9 @@ func TestMetrics(t *testing.T) {
 		`telltale_streams_pending`:                            "415",
 		`telltale_leases_failed_total`:                        "509",
 		`telltale_publishing_over_names_total`:                "510",
+		`telltale_publishing_over_picture_total`:              "511",
+		`telltale_requests_over_rate_total`:                   "512",
+		`telltale_answers_crowded_total`:                      "513",
 		`telltale_record_away_seconds`:                        "0",
 		`telltale_cluster_instances{state="up"}`:              "1001",
 		`telltale_cluster_instances{state="gone"}`:            "1002",

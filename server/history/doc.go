@@ -28,7 +28,7 @@
 // In memory are the blocks that changed in the last minute or two: 25 to 50 KB for a server that measures five metrics once a second. On the
 // shelf it takes 130 KB for its hour of seconds and 140 KB for its day of minutes, and a sample costs a microsecond. There
 // are at most MaxTypes metrics of a server that are not the catalogue's, and MaxSeries in all; what is beyond
-// is not kept, and the log says so once.
+// is not kept, and the log says so once. Metrics of the catalogue are kept before others.
 //
 // # Concurrency
 //

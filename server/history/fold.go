@@ -114,16 +114,21 @@ func (r *Recorder) block(ctx context.Context, k id, s *series, where at) (*block
 	return b, nil
 }
 
-// add makes a series, or returns nil where there are as many as are kept. The caller holds both locks.
+// add makes a series, or returns nil where there are as many as are kept. Where all are taken, one that is not of the catalogue makes room
+// for one that is: anybody may invent metrics, a hundred for each server he likes, and is not to take the charts of cards and pages from servers that come
+// later. The caller holds both locks.
 func (r *Recorder) add(k id) *series {
 	_, known := fields[k.typ]
-	if len(r.series) >= MaxSeries || !known && r.types[k.server] >= MaxTypes {
+	full := len(r.series) >= MaxSeries
+	if full || !known && r.types[k.server] >= MaxTypes {
 		if !r.full {
 			r.full = true
-			r.logger.Warn("There are more metrics than history is kept of. Those that came last have none.", "metrics", len(r.series), "server", k.server, "type", k.typ,
+			r.logger.Warn("There are more metrics than history is kept of. Those that came last have none, but that metrics of the catalogue take the places of others.", "metrics", len(r.series), "server", k.server, "type", k.typ,
 				"most of all servers", MaxSeries, "most of one server", MaxTypes)
 		}
-		return nil
+		if !known || full && !r.displace() {
+			return nil
+		}
 	}
 	s := &series{fields: len(Fields(k.typ)), blocks: make(map[at]*block), counted: !known}
 	if s.counted {
@@ -131,4 +136,39 @@ func (r *Recorder) add(k id) *series {
 	}
 	r.series[k] = s
 	return s
+}
+
+// displace forgets a metric that is not of the catalogue: of the server that has most of them the one longest without a sample. It returns false
+// where there is none. All who share a record choose the same. The caller holds both locks.
+func (r *Recorder) displace() bool {
+	server, most := "", 0
+	for name, n := range r.types {
+		if n > most || n == most && name < server {
+			server, most = name, n
+		}
+	}
+	var k id
+	var oldest *series
+	for of, s := range r.series {
+		if s.counted && of.server == server && (oldest == nil || s.newest < oldest.newest || s.newest == oldest.newest && of.typ < k.typ) {
+			k, oldest = of, s
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	r.remove(k, oldest)
+	return true
+}
+
+// remove forgets a metric; its head goes when something is written. The caller holds both locks.
+func (r *Recorder) remove(k id, s *series) {
+	delete(r.series, k)
+	r.gone[k] = true
+	r.blocks -= len(s.blocks)
+	if s.counted {
+		if r.types[k.server]--; r.types[k.server] == 0 {
+			delete(r.types, k.server)
+		}
+	}
 }

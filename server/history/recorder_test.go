@@ -352,6 +352,16 @@ func TestBounds(t *testing.T) {
 	if n := len(r.series); n != MaxSeries {
 		t.Errorf("%d metrics are kept, want %d", n, MaxSeries)
 	}
+	if len(r.types) > 0 || r.series[id{fmt.Sprint("s", MaxSeries-2), "metrics:cpu"}] == nil || r.series[id{"web-1", "metrics:cpu"}] == nil {
+		t.Errorf("metrics that are not in the catalogue have kept the places of some that are: %v", r.types)
+	}
+	blocks := 0
+	for _, s := range r.series {
+		blocks += len(s.blocks)
+	}
+	if r.blocks != blocks {
+		t.Errorf("%d blocks are counted, and there are %d", r.blocks, blocks)
+	}
 }
 
 // Run writes once a minute what changed, and nothing when nothing did; a shelf that fails is said once, and tried again until it does not; at the end

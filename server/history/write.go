@@ -175,13 +175,7 @@ func (r *Recorder) drop(oldest int64) {
 	defer r.mu.Unlock()
 	for k, s := range r.series {
 		if s.newest < oldest && !s.dirty && len(s.blocks) == 0 {
-			delete(r.series, k)
-			r.gone[k] = true
-			if s.counted {
-				if r.types[k.server]--; r.types[k.server] == 0 {
-					delete(r.types, k.server)
-				}
-			}
+			r.remove(k, s)
 			r.full = false
 		}
 	}

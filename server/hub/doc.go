@@ -34,7 +34,7 @@
 // What he can still infer: the distance between the places of two events that he may see is how many of all were recorded between them. Places are
 // shared by all readers, so that identical filters share their bytes and any reader can resume anywhere; to hide the distance
 // would take a numbering for each filter, kept for as long as the record. A publisher who may read learns the present place from his own
-// events' receipts. That something of his own is trimmed tells, where retention is by bytes, that others filled the record; that a
+// events' receipts; and from what [Hub.Fits] refuses about how much there is of types of a server that he may publish for and not see, and a power of two that the number of servers is between. That something of his own is trimmed tells, where retention is by bytes, that others filled the record; that a
 // trimmed stretch is announced does not mean that any of it was his. And a resume from a place long ago takes longer the more of
 // everything there is to look through.
 //
@@ -57,5 +57,5 @@
 // readers of compressed bytes, a quarter of Options.FeedBytes for those. A cursor that reads along: some 250 bytes. One that catches up: a
 // page of Options.PageEvents events, at most journal.MaxPageBytes, which those share who missed the same; pages are kept up to
 // Options.PageBytes, and for half a minute. Pictures: see
-// [Options.MaxServers] and [Options.Lines]; one that is being handed out is shared by those who came at the same time.
+// [Options.MaxServers], [Options.Lines] and [Options.PictureBytes]; one that is being handed out is shared by those who came at the same time.
 package hub

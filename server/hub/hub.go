@@ -28,6 +28,8 @@ type Options struct {
 	// MaxServers is how many servers the picture remembers: 10,000. Beyond it the one longest silent is forgotten there; the
 	// record still has its events.
 	MaxServers int
+	// PictureBytes is what is shared out among the servers of the picture: see Fits. 128 MiB. What has been recorded is shown even so, but for lines.
+	PictureBytes int
 	// Linger is how long a feed without cursors is kept for those who come back: a minute, or less where there are too many of them.
 	Linger time.Duration
 	// Readers is how many cursors may read the record at the same time; the others wait for their turn: 4.
@@ -41,6 +43,8 @@ type Options struct {
 	PageEvents int
 }
 
+const defaultPictureBytes = 128 << 20
+
 func (o Options) withDefaults() Options {
 	def := func(v *int, d int) {
 		if *v <= 0 {
@@ -52,6 +56,7 @@ func (o Options) withDefaults() Options {
 	def(&o.ChunkBytes, 64<<10)
 	def(&o.Lines, 100)
 	def(&o.MaxServers, 10_000)
+	def(&o.PictureBytes, defaultPictureBytes)
 	def(&o.Readers, 4)
 	def(&o.PageEvents, 256)
 	def(&o.PageBytes, 16<<20)
@@ -216,6 +221,7 @@ func (h *Hub) begin(ctx context.Context) (*life, error) {
 		feeds:   make(map[string]*feed),
 		named:   make(map[string][]*feed),
 	}
+	l.picture.maxBytes = h.o.PictureBytes
 	q := journal.Query{Limit: journal.MaxLimit, AcrossTrimmed: true}
 	for {
 		page, err := h.log.Read(ctx, q)

@@ -19,7 +19,8 @@ const (
 )
 
 // Picture is the present state of all that a filter passes: of each server the latest event of each type of the state and
-// sample classes, and the newest lines: the newest Options.Lines of all, and of each server at least its newest four.
+// sample classes, and the newest lines: the newest Options.Lines of all, and of each server at least its newest four, where these
+// are not so long that they come to more than half of its share of Options.PictureBytes.
 type Picture struct {
 	Place  event.ID      // every event up to here is accounted for; zero in an empty log
 	Events []event.Event // in order; Data as readers get it, its "id" included; shared: do not change it
@@ -44,12 +45,14 @@ type entry struct {
 //
 // Memory: at most maxServers servers (the one longest without an event is forgotten), each with the catalogue's types and
 // event.MaxUnknown others (again the one longest silent is forgotten), each of these with one event, or with lines events or
-// lineBytes if its class is line. A chatty server of four log types comes to some 100 KB, a quiet one to 2 KB.
+// lineBytes if its class is line; and of a server no more bytes than share.go allows. A chatty server of four log types comes to some 100 KB,
+// a quiet one to 2 KB.
 type picture struct {
 	servers    map[string]*server
 	names      sync.Map   // the keys of servers, for who asks without the lock
 	byAge      *list.List // of *server, the one longest silent first
 	maxServers int
+	maxBytes   int // see share
 	lines      int
 	forgot     uint64 // the newest place of all that was forgotten
 }
@@ -59,6 +62,8 @@ type server struct {
 	age   *list.Element
 	types map[string]*latest
 	given int // types that are not in the catalogue
+
+	bytes, lineBytes int // of states and samples, by weight, and of lines
 }
 
 // latest is the newest events of one type of one server, oldest first.
@@ -73,7 +78,7 @@ type latest struct {
 func (l *latest) seq() uint64 { return l.events[len(l.events)-1].event.ID.Seq }
 
 func newPicture(lines, maxServers int) *picture {
-	return &picture{servers: make(map[string]*server), byAge: list.New(), maxServers: maxServers, lines: lines}
+	return &picture{servers: make(map[string]*server), byAge: list.New(), maxServers: maxServers, maxBytes: defaultPictureBytes, lines: lines}
 }
 
 // fold takes the next event of the log. The frame is its wire bytes; fold copies it.
@@ -88,17 +93,19 @@ func (p *picture) fold(e event.Event, frame []byte) {
 	next := entry{frame: frame, event: event.Event{
 		ID: e.ID, Type: t.typ, Server: s.id, Time: e.Time, Data: frame[head : len(frame)-len(frameEnd)],
 	}}
-	if !t.line && len(t.events) == 1 {
-		t.events[0] = next
+	if !t.line {
+		size := weight(&e)
+		s.bytes += size - t.bytes
+		t.bytes, t.events = size, append(t.events[:0], next)
 		return
 	}
 	t.events = append(t.events, next)
 	t.bytes += len(frame)
-	for t.line && (len(t.events) > p.lines || t.bytes > lineBytes && len(t.events) > perServer) {
-		t.bytes -= len(t.events[0].frame)
-		t.events[0] = entry{}
-		t.events = t.events[1:]
+	s.lineBytes += len(frame)
+	for len(t.events) > p.lines || t.bytes > lineBytes && len(t.events) > perServer {
+		s.lineBytes -= t.dropFirst()
 	}
+	p.fewerLines(s)
 }
 
 var dataField = []byte("\ndata: ")
@@ -128,15 +135,13 @@ func (s *server) add(e event.Event, p *picture) *latest {
 	t := &latest{typ: strings.Clone(e.Type), line: e.Class() == event.Line, given: !event.Known(e.Type)}
 	if t.given {
 		if s.given++; s.given > event.MaxUnknown {
-			s.given--
 			var oldest *latest
 			for _, o := range s.types {
 				if o.given && (oldest == nil || o.seq() < oldest.seq()) {
 					oldest = o
 				}
 			}
-			p.forgot = max(p.forgot, oldest.seq())
-			delete(s.types, oldest.typ)
+			p.remove(s, oldest)
 		}
 	}
 	s.types[t.typ] = t

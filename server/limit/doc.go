@@ -1,5 +1,5 @@
-// Package limit says how much one may have at once: streams of one user, from one address and in all, publishes a second, and new
-// names. It knows who has which streams open, so that they can be listed and ended. It knows nothing of HTTP.
+// Package limit says how much one may have at once: streams of one user, from one address and in all, requests and publishes a second,
+// and new names. It knows who has which streams open, so that they can be listed and ended. It knows nothing of HTTP.
 //
 // # Streams
 //

@@ -70,6 +70,23 @@ func (r *Rates) Allow(key string, n int) (after time.Duration, ok bool) {
 	return max(time.Duration(missing/r.rate.PerSecond*float64(time.Second)), time.Millisecond), false
 }
 
+// Spent reports whether the key may not do anything now, and takes nothing: for what is known to cost something only when it has been done. If so
+// it says after what time the key may.
+func (r *Rates) Spent(key string) (after time.Duration, spent bool) {
+	if r.rate.PerSecond <= 0 {
+		return 0, false
+	}
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	missing := 1 - r.limiter(key).TokensAt(now)
+	if missing <= 0 {
+		return 0, false
+	}
+	r.refused.Add(1)
+	return max(time.Duration(missing/r.rate.PerSecond*float64(time.Second)), time.Millisecond), true
+}
+
 // Rate returns what each key is held to.
 func (r *Rates) Rate() Rate { return r.rate }
 

@@ -87,3 +87,31 @@ func TestRatesAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Spent says what Allow of one would, and takes nothing.
+func TestSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRates(Rate{PerSecond: 0.5, Burst: 2}, 0)
+		for i, want := range []bool{false, false, true} {
+			for range 3 {
+				if after, spent := r.Spent("ada"); spent != want || spent && after != 2*time.Second {
+					t.Errorf("after %d: got %v, %v", i, after, spent)
+				}
+			}
+			r.Allow("ada", 1)
+		}
+		if _, spent := r.Spent("bob"); spent {
+			t.Error("another key's are spent too")
+		}
+		time.Sleep(2 * time.Second) // of the bubble's clock
+		if _, spent := r.Spent("ada"); spent {
+			t.Error("spent after the time it was told")
+		}
+		if n := r.Refused(); n != 4 {
+			t.Errorf("counted %d refused, want three by Spent and one by Allow", n)
+		}
+	})
+	if _, spent := NewRates(Rate{}, 0).Spent("ada"); spent {
+		t.Error("spent without a bound")
+	}
+}

@@ -28,8 +28,8 @@
 //     of Redis, net use of Windows), a short flag of a program that is not known here;
 //   - the hash of a password, where no key names it;
 //   - in JSON that is itself in a text, what stands in a list or an object under a name ("password":["…"]);
-//   - in JSON a value that comes before its name ({"value":…,"name":"DB_PASSWORD"}), and names and values that take turns in a
-//     list (rawHeaders of Node), but for flags of a command;
+//   - in JSON names and values that take turns in a list (rawHeaders of Node), but for flags of a command; and in JSON that is itself in a text,
+//     a value with its name beside it ({"name":"DB_PASSWORD","value":…});
 //   - a private key that is published line by line;
 //   - what is compressed or encoded (base64 but for private keys and basic credentials, hexadecimal, escapes within escapes).
 //

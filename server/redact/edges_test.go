@@ -1,6 +1,8 @@
 package redact_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/mcp-cloud/telltale/server/redact"
@@ -36,9 +38,42 @@ func TestUnderAName(t *testing.T) {
 		{`{"env":[{"name":"DB_PASSWORD","value":["hunter2hunter2",7]}]}`, `{"env":[{"name":"DB_PASSWORD","value":["[redacted: password]","[redacted: password]"]}]}`},
 		{`{"name":"DB_PASSWORD","value":{"plain":["hunter2hunter2"]},"n":1}`, `{"name":"DB_PASSWORD","value":{"plain":["[redacted: password]"]},"n":1}`},
 		{`{"name":"REGION","value":{"plain":["eu-central"]}}`, `{"name":"REGION","value":{"plain":["eu-central"]}}`},
+
+		// The name may come after the value.
+		{`{"value":"hunter2","name":"DB_PASSWORD"}`, `{"value":"[redacted: password]","name":"DB_PASSWORD"}`},
+		{`{"n":1,"val" : "a\u0062\"c" , "x":["y"],"key":"apiKey","z":"b"}`, `{"n":1,"val" : "[redacted: API key]" , "x":["y"],"key":"apiKey","z":"b"}`},
+		{`{"value":123456,"name":"password"}`, `{"value":"[redacted: password]","name":"password"}`},
+		{`{"value":true,"name":"DB_PASSWORD"}`, `{"value":true,"name":"DB_PASSWORD"}`},
+		{`{"value":"","name":"DB_PASSWORD"}`, `{"value":"","name":"DB_PASSWORD"}`},
+		{`{"value":["hunter2",{"plain":"b","n":[7]}],"name":"DB_PASSWORD","x":["b"]}`, `{"value":["[redacted: password]",{"plain":"[redacted: password]","n":["[redacted: password]"]}],"name":"DB_PASSWORD","x":["b"]}`},
+		{`{"value":{"value":{"value":"a","name":"DB_PASSWORD"},"name":"b"},"name":"c"}`, `{"value":{"value":{"value":"[redacted: password]","name":"DB_PASSWORD"},"name":"b"},"name":"c"}`},
+		{`{"value":{"value":"a","name":"API_KEY"},"name":"DB_PASSWORD"}`, `{"value":{"value":"[redacted: password]","name":"[redacted: password]"},"name":"DB_PASSWORD"}`},
+		{`[{"value":"a","name":"DB_PASSWORD"},{"value":"b","name":"REGION"},{"value":"c","name":"API_KEY"}]`, `[{"value":"[redacted: password]","name":"DB_PASSWORD"},{"value":"b","name":"REGION"},{"value":"[redacted: API key]","name":"API_KEY"}]`},
+		{`{"value":"mail bob:https://u:pw1234@x","name":"DB_PASSWORD","url":"https://u:pw1234@x"}`, `{"value":"[redacted: password]","name":"DB_PASSWORD","url":"https://u:[redacted: password]@x"}`},
+		{`{"value":"dark","name":"theme","key":"token_count"}`, `{"value":"dark","name":"theme","key":"token_count"}`},
+		{`{"value":"a","x":{"name":"DB_PASSWORD"}}`, `{"value":"a","x":{"name":"DB_PASSWORD"}}`},
+		{`{"x":{"value":"a"},"name":"DB_PASSWORD"}`, `{"x":{"value":"a"},"name":"DB_PASSWORD"}`},
 	} {
-		if got := string(redactData(r, []byte(row.in))); got != row.want {
+		got := redactData(r, []byte(row.in))
+		if string(got) != row.want {
 			t.Errorf("%s: got %s, want %s", row.in, got, row.want)
 		}
+		if again := string(redactData(r, got)); again != string(got) {
+			t.Errorf("%s: got %s, and again %s", row.in, got, again)
+		}
+	}
+}
+
+// Values within values whose names come after them are not looked at once for each of them.
+func TestNamesAfterDeepValues(t *testing.T) {
+	r := open(t, redact.Rules{})
+	const deep = 9000
+	in := strings.Repeat(`{"value":`, deep) + `"hunter2"` + strings.Repeat(`,"name":"DB_PASSWORD"}`, deep)
+	got := string(redactData(r, []byte(in)))
+	if strings.Contains(got, "hunter2") || !json.Valid([]byte(got)) {
+		t.Errorf("got %.200s", got)
+	}
+	if n := strings.Count(got, "[redacted: password]"); n != deep { // the secret, and within it all names but the outermost's own
+		t.Errorf("%d marks, want %d", n, deep)
 	}
 }

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -13,6 +14,13 @@ type scratch struct {
 	stack []frame
 	text  []byte  // a string without its escapes
 	at    []int32 // where in the JSON each byte of text comes from, and where it ends
+	late  []span
+}
+
+// span is a value of which only a later member said that it is a secret.
+type span struct {
+	from, to int
+	v        verdict
 }
 
 // frame is an object or array that has begun and not ended.
@@ -20,21 +28,61 @@ type frame struct {
 	object bool
 	inside verdict // of all that is in it: it stands under a key that names a secret
 	named  verdict // a member said the name, as in {"name":"DB_PASSWORD","value":…}, or an element, as in ["--password",…]
+
+	from, to int // its member "value", where none has said its name so far; from is 0 where there is none, and to while it is read
 }
 
 // object appends to s.cuts what is secret in a JSON value, in order. Ok is false where data is no JSON, as far as was looked;
 // the cuts mean nothing then.
 func (r *Redactor) object(s *scratch, data []byte) (ok bool) {
-	s.stack = s.stack[:0]
+	s.stack, s.late = s.stack[:0], s.late[:0]
+	if !r.scan(s, data, 0) {
+		return false
+	}
+	if len(s.late) > 0 {
+		r.scanLate(s, data)
+	}
+	return true
+}
+
+// scanLate looks once more at the values whose names came after them, as at all that stands under a name. Of such values that are in one another
+// only the outermost is looked at, so that it takes no longer than the first time.
+func (r *Redactor) scanLate(s *scratch, data []byte) {
+	late := slices.Clone(s.late)
+	slices.SortFunc(late, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to) })
+	outermost := late[:1]
+	for _, l := range late[1:] {
+		if l.from >= outermost[len(outermost)-1].to {
+			outermost = append(outermost, l)
+		}
+	}
+	n := 0
+	s.cuts = slices.DeleteFunc(s.cuts, func(c cut) bool { // both are in order
+		for n < len(outermost) && outermost[n].to <= c.from {
+			n++
+		}
+		return n < len(outermost) && outermost[n].from <= c.from
+	})
+	for _, l := range outermost {
+		s.stack = append(s.stack[:0], frame{inside: l.v})
+		r.scan(s, data[:l.to], l.from) // it is JSON: it has been read before
+	}
+	slices.SortFunc(s.cuts, func(a, b cut) int { return a.from - b.from })
+}
+
+// scan does what object says for data[i:], which stands in what is on the stack, but for values whose name comes after them: these it appends to s.late.
+func (r *Redactor) scan(s *scratch, data []byte, i int) (ok bool) {
+	base := len(s.stack)
 	var v verdict    // of the member that is being read
 	var name []byte  // its key as it is written, without quotes
 	wantKey := false // an object's next string is a key
-	for i := 0; i < len(data); {
+	for i < len(data) {
 		switch c := data[i]; c {
 		case ' ', '\n', '\t', '\r', ':':
 			i++
 		case '{', '[':
 			inside := r.valueVerdict(s, v, name, nil)
+			s.hold(name, i, 0)
 			if inside.how == timid {
 				inside = verdict{}
 			}
@@ -42,12 +90,13 @@ func (r *Redactor) object(s *scratch, data []byte) (ok bool) {
 			wantKey, v, name = c == '{', verdict{}, nil
 			i++
 		case '}', ']':
-			if len(s.stack) == 0 {
+			if len(s.stack) == base {
 				return false
 			}
 			s.stack = s.stack[:len(s.stack)-1]
 			wantKey, v, name = false, verdict{}, nil
 			i++
+			s.held(i)
 		case ',':
 			wantKey = len(s.stack) > 0 && s.stack[len(s.stack)-1].object
 			v, name = verdict{}, nil
@@ -70,6 +119,7 @@ func (r *Redactor) object(s *scratch, data []byte) (ok bool) {
 				continue
 			}
 			r.stringAt(s, data, i, end, plain, r.valueVerdict(s, v, name, data[i+1:end-1]))
+			s.hold(name, i, end)
 			i = end
 		default:
 			end := i
@@ -80,11 +130,34 @@ func (r *Redactor) object(s *scratch, data []byte) (ok bool) {
 				return false
 			}
 			r.numberAt(s, data, i, end, r.valueVerdict(s, v, name, nil), name)
+			s.hold(name, i, end)
 			i = end
 		}
 	}
-	return len(s.stack) == 0
+	return len(s.stack) == base
 }
+
+// hold notes where a value is whose name may come after it; to is 0 where it is an object or a list that begins.
+func (s *scratch) hold(name []byte, from, to int) {
+	if len(s.stack) == 0 || !isValue(name) {
+		return
+	}
+	if f := &s.stack[len(s.stack)-1]; f.object && f.named.how < normal {
+		f.from, f.to = from, to
+	}
+}
+
+// held notes where an object or a list ended.
+func (s *scratch) held(to int) {
+	if len(s.stack) == 0 {
+		return
+	}
+	if f := &s.stack[len(s.stack)-1]; f.from > 0 && f.to == 0 {
+		f.to = to
+	}
+}
+
+func isValue(name []byte) bool { return equalFold(name, "value") || equalFold(name, "val") }
 
 // skipMember returns the index behind the plain string that a key which ended at data[i] has for its value, or i.
 func skipMember(data []byte, i int) int {
@@ -123,12 +196,16 @@ func (r *Redactor) valueVerdict(s *scratch, v verdict, name, val []byte) verdict
 		if len(val) > 2 && len(val) < maxKey && val[0] == '-' && bytes.IndexByte(val, '=') < 0 {
 			f.named = r.keys.judge(val)
 		}
-	case f.named.how >= normal && (equalFold(name, "value") || equalFold(name, "val")):
+	case f.named.how >= normal && isValue(name):
 		if f.named.how > v.how {
 			v = f.named
 		}
 	case len(val) > 2 && len(val) < maxKey && isNaming(name):
 		f.named = r.keys.judge(val)
+		if f.named.how >= normal && f.to > 0 {
+			s.late = append(s.late, span{f.from, f.to, f.named})
+			f.from, f.to = 0, 0
+		}
 	}
 	return v
 }

@@ -165,7 +165,7 @@ func (r *Redactor) free(s *scratch) {
 	if cap(s.text) > maxKept {
 		s.text, s.at = nil, nil
 	}
-	if cap(s.cuts) > 1024 || cap(s.stack) > 1024 {
+	if cap(s.cuts) > 1024 || cap(s.stack) > 1024 || cap(s.late) > 1024 {
 		return
 	}
 	r.pool.Put(s)

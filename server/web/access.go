@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mcp-cloud/telltale/server/auth"
 	"github.com/mcp-cloud/telltale/server/journal"
@@ -143,11 +145,11 @@ func (s *Server) may(scope auth.Scope, next http.Handler) http.Handler {
 		}
 		if err := s.admit(r, stream); err != nil {
 			if refusal := new(auth.Refusal); stream && errors.As(err, &refusal) && refusal.Code == auth.Unavailable {
-				s.later(w, refusal.Text)
+				s.later(w, refusal.Text, 3*time.Second)
 				return nil
 			}
 			if stream && errors.Is(err, journal.ErrUnavailable) { // the ticket is as good as it was
-				s.later(w, "The record can't be reached at present, and with it the tickets. Come back in a moment.")
+				s.later(w, "The record can't be reached at present, and with it the tickets. Come back in a moment.", 3*time.Second)
 				return nil
 			}
 			return err
@@ -156,18 +158,27 @@ func (s *Server) may(scope auth.Scope, next http.Handler) http.Handler {
 			s.audit.refused(r, err)
 			return err
 		}
+		if scope != auth.Publish { // which has a rate of its own
+			if over := s.mayAsk(r); over != nil && stream {
+				s.later(w, over.Detail, time.Duration(over.retryAfter)*time.Second)
+				return nil
+			} else if over != nil {
+				return over
+			}
+		}
 		next.ServeHTTP(w, r)
 		return nil
 	})
 }
 
 // later ends a stream before it begins, for now: whatever else it got would stop an EventSource for good.
-func (s *Server) later(w http.ResponseWriter, why string) {
+func (s *Server) later(w http.ResponseWriter, why string, retry time.Duration) {
 	h := w.Header()
 	h.Set("Content-Type", mediaStream)
 	h.Set("Cache-Control", "no-store")
-	b := must(event.StreamClosing.AppendFrame([]byte("retry: 3000\n\n"), event.ID{}, event.Closing{
-		Reason: event.ClosingNotReady, Message: why, RetryMs: 3000,
+	ms := retry.Milliseconds()
+	b := must(event.StreamClosing.AppendFrame(fmt.Appendf(nil, "retry: %d\n\n", ms), event.ID{}, event.Closing{
+		Reason: event.ClosingNotReady, Message: why, RetryMs: ms,
 	}))
 	_, _ = w.Write(b)
 }

@@ -34,7 +34,7 @@ var LocalPath = localPath
 
 // Crowd takes all the room there is for pages, unless some of it is held, until leave is called.
 func (s *Server) Crowd() (leave func(), ok bool) {
-	return func() { s.pages.give(maxPages) }, s.pages.try(maxPages) == nil
+	return func() { s.pages.all.give(maxPages) }, s.pages.all.try(maxPages) == nil
 }
 
 // HistoryOf returns what a query asks for, or the status of the mistake in it and the parameter that is wrong.

@@ -142,7 +142,7 @@ func momentOf(q url.Values, name string, ms *int64) error {
 		n = t.UnixMilli()
 	}
 	if err != nil || n < 0 || n > maxTime {
-		return wrongField(name, `%s=%.60q: want a time such as "2026-11-22T15:04:05Z" (RFC 3339; write a "+" as %%2B) or milliseconds since 1970.`, name, text)
+		return noTime(name, text)
 	}
 	*ms = n
 	return nil

@@ -4,25 +4,31 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
-// timeOf reads an instant from a query parameter; absent or empty is the zero time.
+// timeOf reads an instant, in RFC 3339 or as milliseconds since 1970, from a query parameter; absent or empty is the zero time.
 func timeOf(q url.Values, name string) (time.Time, error) {
 	text := q.Get(name)
 	if text == "" {
 		return time.Time{}, nil
 	}
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms >= 0 && ms <= maxTime {
+		return time.UnixMilli(ms), nil
+	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		p := fail(http.StatusBadRequest, `%s=%.60q: want a time such as "2026-11-22T15:04:05Z" (RFC 3339; write a "+" as %%2B).`, name, text)
-		p.Field = name
-		return t, p
+		return t, noTime(name, text)
 	}
 	return t, nil
+}
+
+func noTime(name, text string) error {
+	return wrongField(name, `%s=%.60q: want a time such as "2026-11-22T15:04:05Z" (RFC 3339; write a "+" as %%2B) or milliseconds since 1970.`, name, text)
 }
 
 // everyOf reads the length of time of which one sample is enough; absent or empty is zero: all of them.

@@ -84,6 +84,7 @@ func TestReadByTime(t *testing.T) {
 		// A second more on either side.
 		{"from", url.Values{"from": {at(100)}}, "99", "299", 202},
 		{"from, in another zone", url.Values{"from": {"2026-05-12T14:01:40+02:00"}}, "99", "299", 202},
+		{"from, in milliseconds", url.Values{"from": {fmt.Sprint(begin.Add(100 * time.Second).UnixMilli())}}, "99", "299", 202},
 		{"from, before all", url.Values{"from": {at(-60)}}, "0", "299", 304},
 		{"from, after all", url.Values{"from": {at(1000)}}, "", "", 0},
 		{"to", url.Values{"to": {at(10)}}, "0", "10", 11},
@@ -130,7 +131,7 @@ func TestReadByTime(t *testing.T) {
 			t.Errorf("got %v, want all four", n)
 		}
 	})
-	for _, bad := range []string{"from=yesterday", "to=12:00", "every=5", "every=1ms", "from=" + at(10) + "&to=" + at(10)} {
+	for _, bad := range []string{"from=yesterday", "from=-1", "to=253402300800000", "to=12:00", "every=5", "every=1ms", "from=" + at(10) + "&to=" + at(10)} {
 		a := s.do(t, "GET", "/api/events?"+bad, "", "Accept", "application/json")
 		name, _, _ := strings.Cut(bad, "=")
 		if strings.Contains(bad, "&to=") {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -34,6 +35,14 @@ func (s *Server) servers() handler {
 		if err != nil {
 			return err
 		}
+		leave, err := s.turn(r.Context())
+		if err != nil {
+			return err
+		}
+		defer leave()
+		if err := s.guard.Still(grantOf(r)); err != nil { // it may have waited long
+			return err
+		}
 		picture := s.picture(filter, grantOf(r).See)
 		out := answer{Place: picture.Place, Servers: []*server{}}
 		byID := make(map[string]*server)
@@ -49,7 +58,13 @@ func (s *Server) servers() handler {
 				it.Status = withType(e)
 			}
 		}
-		return writeJSON(w, http.StatusOK, out)
+		b, err := json.Marshal(out)
+		if err != nil {
+			return fmt.Errorf("web: encode answer: %w", err)
+		}
+		w.Header().Set("Content-Type", mediaJSON)
+		w.Header().Set("Cache-Control", "no-store")
+		return s.send(w, r, append(b, '\n'), "servers=", leave)
 	}
 }
 

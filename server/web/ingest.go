@@ -49,6 +49,9 @@ func (s *Server) publish() handler {
 		if err != nil {
 			return err
 		}
+		if err := s.mayBring(r, len(body)); err != nil {
+			return err
+		}
 		events, err := parseEvents(body, server, time.Now(), s.maxEvent)
 		if err != nil {
 			return err
@@ -56,7 +59,10 @@ func (s *Server) publish() handler {
 		if err := forbidden(r, events, isSingle(body, len(events))); err != nil {
 			return err
 		}
-		if err := s.mayName(r, events); err != nil { // first, for what it takes counts for the repeat too, should the rate refuse this one
+		if err := s.mayGrow(r, events, isSingle(body, len(events))); err != nil {
+			return err
+		}
+		if err := s.mayName(r, events); err != nil { // before the rate, for what it takes counts for the repeat too, should the rate refuse this one
 			return err
 		}
 		if err := s.mayPublish(r, len(events)); err != nil {

@@ -3,11 +3,13 @@ package web
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/mcp-cloud/telltale/server/hub"
 	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/stream"
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -38,6 +40,60 @@ func bounded(r *http.Request) error {
 		return fail(http.StatusRequestHeaderFieldsTooLarge, "The headers have more than %d bytes: clear the cookies of this site, or send fewer headers.", maxHeaders).code("headers")
 	}
 	return nil
+}
+
+// mayAsk takes a request, or a stream, from what its user may ask now, or returns the 429. Who opens a stream with a ticket has asked for the ticket.
+func (s *Server) mayAsk(r *http.Request) *problem {
+	if visitOf(r).by == byTicket {
+		return nil
+	}
+	after, ok := s.asking.Allow(askerOf(r), 1)
+	if ok {
+		return nil
+	}
+	return s.tooOften(fmt.Sprintf("You ask more than %v times a second, which is as often as one user may", s.asking.Rate().PerSecond), after)
+}
+
+// bodyUnit is how much of a publishing request counts as one of the requests that its user may make: to unfold and read it is work, whether or not
+// something is recorded of it. What is smaller costs nothing, unless it is refused.
+const bodyUnit = 256 << 10
+
+// mayBring takes a body of so many bytes from what its publisher may bring now, or returns the 429.
+func (s *Server) mayBring(r *http.Request, size int) error {
+	after, ok := s.bringing.Allow(askerOf(r), min(size/bodyUnit, s.bringing.Rate().Burst))
+	if ok {
+		return nil
+	}
+	return s.tooOften(fmt.Sprintf("You publish bodies of more than %v bytes a second, which is as much as one user may. None of these events was recorded",
+		int(s.bringing.Rate().PerSecond*bodyUnit)), after)
+}
+
+// forgiving refuses publishing requests of who has made too many that were refused: each takes work that nobody has anything of.
+func (s *Server) forgiving(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if after, spent := s.bringing.Spent(askerOf(r)); spent {
+			return s.tooOften("You publish too much, or too much of what you publish is refused. None of these events was recorded", after)
+		}
+		err := next(w, r)
+		if err != nil && r.Context().Err() == nil {
+			if status := problemOf(err).Status; status >= 400 && status < 500 && status != http.StatusTooManyRequests {
+				s.bringing.Allow(askerOf(r), 1)
+			}
+		}
+		return err
+	}
+}
+
+// askerOf returns by what a request counts: its user, or where nobody is asked who he is its address.
+func askerOf(r *http.Request) string {
+	v := visitOf(r)
+	return cmp.Or(v.grant.User, addrText(v.addr))
+}
+
+func (s *Server) tooOften(what string, after time.Duration) *problem {
+	p := fail(http.StatusTooManyRequests, "%s: try again in %v.", what, after.Round(time.Millisecond)).code("requests")
+	p.retryAfter = seconds(after)
+	return p
 }
 
 // mayPublish takes n events from what the publisher may record now, or returns the 429.
@@ -76,8 +132,7 @@ func (s *Server) mayName(r *http.Request, events []event.Event) error {
 			names = append(names, name)
 		}
 	}
-	v := visitOf(r)
-	fresh, after, ok := to.Allow(cmp.Or(v.grant.User, addrText(v.addr)), names)
+	fresh, after, ok := to.Allow(askerOf(r), names)
 	if ok {
 		return nil
 	}
@@ -89,6 +144,25 @@ func (s *Server) mayName(r *http.Request, events []event.Event) error {
 	p := fail(http.StatusTooManyRequests, "You publish events of too many servers that have not been heard of lately: one user may bring %d of those at once, and then %v a second. None of these events was recorded: send them again in %v.",
 		rate.Burst, rate.PerSecond, after.Round(time.Millisecond)).code("names")
 	p.retryAfter = seconds(after)
+	return p
+}
+
+// mayGrow returns the 413 where what the picture shows of a server would come to more than its share: whoever publishes a little to each of many
+// servers and types would fill the memory of this server, of whoever opens a page, and what of the record retention leaves.
+func (s *Server) mayGrow(r *http.Request, events []event.Event, single bool) error {
+	much, is := errors.AsType[*hub.TooMuchError](s.hub.Fits(events))
+	if !is {
+		return nil
+	}
+	s.grown.Add(1)
+	field := fieldOf(much.Index, single)
+	says := fmt.Sprintf("come to %d bytes together, and may come to %d", much.Would, much.May)
+	if veiled(r) { // some of it may be of types that he may not see, and a share tells how many servers there are
+		says = "come to more than may be together"
+	}
+	p := fail(http.StatusRequestEntityTooLarge, "%s: with it the latest states and samples of %.200q %s: "+
+		"publish smaller ones, or fewer types. None of the events was recorded.", field, much.Server, says).code("picture")
+	p.Field = field
 	return p
 }
 

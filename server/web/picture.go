@@ -98,6 +98,13 @@ func (a *webApp) draw(w http.ResponseWriter, r *http.Request, me []byte) {
 	a.handler.ServeHTTP(w, r)
 }
 
+// weight is about how many bytes a page for the reader of a request holds until he has taken it: what it shows, and what it carries along.
+func (a *webApp) weight(r *http.Request) int {
+	stage.Lock()
+	defer stage.Unlock()
+	return 2 * len(a.picture.of(grantOf(r).See, time.Now()).text)
+}
+
 // staged is the Source of prerendered pages: the picture on stage. Its methods are called while a page is drawn, by the
 // goroutine that draws it.
 type staged struct{}

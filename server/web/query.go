@@ -17,7 +17,7 @@ import (
 // "?" is read as "&". A "?" that is meant as text arrives as %3F and stays.
 func fixQuery(raw string) string { return strings.ReplaceAll(raw, "?", "&") }
 
-// query returns the parameters of a request. Those we do not know are nobody's mistake and are ignored.
+// query returns the parameters of a request. Those we do not know are nobody's mistake and are ignored, but for those that filterOf refuses.
 func query(r *http.Request) (url.Values, error) {
 	v, err := url.ParseQuery(fixQuery(r.URL.RawQuery))
 	if err != nil {
@@ -45,6 +45,9 @@ func serverOf(r *http.Request) (string, error) {
 func filterOf(r *http.Request, q url.Values) (event.Filter, error) {
 	server, err := serverOf(r)
 	if err != nil {
+		return event.Filter{}, err
+	}
+	if err := misspelt(q, server != ""); err != nil {
 		return event.Filter{}, err
 	}
 	servers := strings.Join(q["servers"], ",")

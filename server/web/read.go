@@ -110,7 +110,7 @@ func (s *Server) read(media string) handler {
 			if err != nil {
 				return err
 			}
-			return s.send(w, r, lines, leave)
+			return s.send(w, r, lines, "limit=", leave)
 		}
 		out := page{Events: make([]entry, len(got.Events)), Next: got.Next, More: got.More}
 		for i, e := range got.Events {
@@ -125,7 +125,7 @@ func (s *Server) read(media string) handler {
 		}
 		w.Header().Set("Content-Type", mediaJSON)
 		w.Header().Set("Cache-Control", "no-store")
-		return s.send(w, r, append(b, '\n'), leave)
+		return s.send(w, r, append(b, '\n'), "limit=", leave)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *Server) routes() http.Handler {
 	// page is for who may read, and sends others to sign in.
 	page := func(path string, h handler) {
 		note(path, http.MethodGet, forReaders)
-		r.Handle(path, named(path, methods{http.MethodGet: s.observed(s.readers(compressed(s.answer(h))))}))
+		r.Handle(path, named(path, methods{http.MethodGet: s.observed(s.readers(impatient(compressed(s.answer(s.roomy(h))))))}))
 	}
 	// api is for who has a token with the scope; zero is any. Its answers are observed unless it is quiet, see observed.
 	type call struct {
@@ -52,7 +52,7 @@ func (s *Server) routes() http.Handler {
 			}
 			note(path, method, who)
 			if by[method] = s.may(c.need, c.h); observe {
-				by[method] = s.observed(compressed(by[method]))
+				by[method] = s.observed(impatient(compressed(by[method])))
 			}
 		}
 		r.Handle(path, named(path, s.shared(by)))
@@ -69,7 +69,7 @@ func (s *Server) routes() http.Handler {
 	for _, path := range []string{"/api/servers/{id}/events", "/api/events"} {
 		api(path, quiet, calls{
 			http.MethodGet:  {auth.Subscribe, s.events()},
-			http.MethodPost: {auth.Publish, s.answer(counted(&s.refused.publishing, s.publish()))},
+			http.MethodPost: {auth.Publish, s.answer(counted(&s.refused.publishing, s.forgiving(s.publish())))},
 		})
 	}
 

@@ -192,6 +192,8 @@ func (s *Server) readers(next http.Handler) http.Handler {
 		if err == nil {
 			if err = v.grant.Need(auth.Subscribe); err != nil {
 				s.audit.refused(r, err)
+			} else if over := s.mayAsk(r); over != nil {
+				return over
 			}
 		}
 		here := r.URL.RequestURI()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +13,9 @@ import (
 const (
 	maxPages = 64 << 20 // bytes of all pages that wait for their readers; small ones are not counted, as of bodies
 	maxTurns = 8        // pages that are read and encoded at once
+	// maxDrawn is the same of the app's pages. These wait for their turn, as people do who all come at once: to wait costs little.
+	maxDrawn  = 256 << 20
+	drawnWait = 30 * time.Second
 	// piece of an answer, and how long a reader may take for one: 3 KB a second is less than any line has.
 	piece     = 64 << 10
 	pieceTime = 20 * time.Second
@@ -32,10 +37,63 @@ func (s *Server) turn(ctx context.Context) (leave func(), err error) {
 	}, nil
 }
 
+// room is what answers may hold together that wait for their readers: where a picture has megabytes, a few hundred connections that never read would
+// otherwise fill the memory. One user may have half of it, so that he leaves some to others; and any answer of his finds room where he has
+// nothing in it. The methods may be called at once.
+type room struct {
+	bytes   int
+	all     *budget
+	refused atomic.Int64
+
+	mu sync.Mutex // guards what follows
+	by map[string]int
+}
+
+func newRoom(bytes int) *room {
+	return &room{bytes: bytes, all: newBudget(bytes), by: make(map[string]int)}
+}
+
+// hold counts n bytes as held until done is called, but for the first few of each answer. Where others leave no room it waits for some, and then
+// returns errCrowded, or the error of ctx; and at once where the user has his half. User is "" where nobody is asked who he is.
+func (m *room) hold(ctx context.Context, user string, n int, wait time.Duration) (done func(), err error) {
+	n = min(n, m.bytes)
+	if n <= smallBody {
+		return func() {}, nil
+	}
+	if user != "" {
+		m.mu.Lock()
+		if have := m.by[user]; have > 0 && have+n > m.bytes/2 {
+			m.mu.Unlock()
+			m.refused.Add(1)
+			return nil, errCrowded
+		}
+		m.by[user] += n
+		m.mu.Unlock()
+	}
+	give := func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.by[user] -= n; m.by[user] <= 0 {
+			delete(m.by, user)
+		}
+	}
+	held := m.all.lease(ctx)
+	held.wait = wait
+	if err := held.grow(n); err != nil {
+		give()
+		m.refused.Add(1)
+		return nil, err
+	}
+	return func() {
+		held.end()
+		give()
+	}, nil
+}
+
 // send writes a page, and counts it as held until its reader has it. Leave ends the turn in which it was made: pages that there is no
-// room for don't queue, as they would be held while they do.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, page []byte, leave func()) error {
-	done, err := s.hold(r, page, "limit=")
+// room for don't queue, as they would be held while they do. Less is the parameter that asks for less of it.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, page []byte, less string, leave func()) error {
+	done, err := s.hold(r, page, less)
 	if err != nil {
 		return err
 	}
@@ -47,16 +105,33 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, page []byte, leave
 
 // hold counts a page as held until done is called. Where there is no room the error says which parameter asks for less.
 func (s *Server) hold(r *http.Request, page []byte, less string) (done func(), err error) {
-	held := s.pages.lease(r.Context())
-	held.wait = 0
-	if err := held.grow(len(page)); errors.Is(err, errCrowded) {
-		p := fail(http.StatusServiceUnavailable, "Others are reading more than %d bytes at once: ask again in a moment, or for less at once with %s.", maxPages, less).code("crowded")
-		p.retryAfter = 1
-		return nil, errors.Join(p, errCrowded)
-	} else if err != nil {
-		return nil, errClientGone
+	done, err = s.pages.hold(r.Context(), grantOf(r).User, len(page), 0)
+	return done, noRoom(err, maxPages, "or for less at once with "+less)
+}
+
+// roomy has a page of the app wait until there is room for it.
+func (s *Server) roomy(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		done, err := s.drawn.hold(r.Context(), grantOf(r).User, s.app.weight(r), drawnWait)
+		if err != nil {
+			return noRoom(err, maxDrawn, "or close some of your pages that are still loading")
+		}
+		defer done()
+		return next(w, r)
 	}
-	return held.end, nil
+}
+
+// noRoom is the error of an answer for which room had none; nil stays nil.
+func noRoom(err error, most int, or string) error {
+	if errors.Is(err, errCrowded) {
+		p := fail(http.StatusServiceUnavailable, "Others, or you, are reading more than %d bytes at once: ask again in a moment, %s.", most, or).code("crowded")
+		p.retryAfter = 1
+		return errors.Join(p, errCrowded)
+	}
+	if err != nil {
+		return errClientGone
+	}
+	return nil
 }
 
 // impatient cuts off who takes nothing of an answer for pieceTime, long before answerTimeout would.

@@ -13,8 +13,11 @@ import (
 type Stats struct {
 	Streams, Publishing map[int]int64
 	Access              map[string]int64 // requests whose token was missing or no good, by code
+	Requests            int64            // requests and streams over their user's rate
 	Rate                int64            // publishing requests over their token's rate
 	Names               int64            // publishing requests with more new servers than their user may bring
+	Picture             int64            // publishing requests with more than the picture has room for
+	Crowded             int64            // answers for which there was no room, see room
 	Limit               limit.Stats      // what the limits of streams have come to
 }
 
@@ -22,7 +25,7 @@ type Stats struct {
 func (s *Server) Stats() Stats {
 	return Stats{
 		Streams: s.refused.streams.all(), Publishing: s.refused.publishing.all(),
-		Access: s.audit.refusals(), Rate: s.rates.Refused(), Names: s.names.Refused() + s.early.Refused(), Limit: s.registry.Stats(),
+		Access: s.audit.refusals(), Requests: s.asking.Refused() + s.bringing.Refused(), Rate: s.rates.Refused(), Names: s.names.Refused() + s.early.Refused(), Picture: s.grown.Load(), Crowded: s.pages.refused.Load() + s.drawn.refused.Load(), Limit: s.registry.Stats(),
 	}
 }
 

@@ -103,9 +103,12 @@ type Access struct {
 	Hosts     []string
 	PublicURL string // where readers find this server, such as "https://telltale.example", for links; "": as they asked
 
-	Streams    limit.Limits // open at once; zero fields: no bound
-	Leases     limit.Leases // count streams of users over several instances; nil: this one's
-	Publishing limit.Rate   // events recorded for one token, or where nobody is asked for one for one address; zero: no bound
+	Streams limit.Limits // open at once; zero fields: no bound
+	Leases  limit.Leases // count streams of users over several instances; nil: this one's
+	// Requests of one user, or where nobody is asked of one address, streams opened included; zero: no bound. Publishing has as much again, of
+	// which a request takes one for each 256 KiB of its body, unfolded, and one if it is refused.
+	Requests   limit.Rate
+	Publishing limit.Rate // events recorded for one token, or where nobody is asked for one for one address; zero: no bound
 	// NewServers bounds the servers that the hub's picture does not have for one user, or where nobody is asked for one address; zero: no
 	// bound. Until the picture is ready all servers are new, and counted apart. Each instance counts for itself.
 	NewServers limit.Rate
@@ -117,38 +120,41 @@ type Access struct {
 
 // Server is the http.Handler. It may be served by any number of listeners.
 type Server struct {
-	log         journal.Log
-	publisher   Publisher
-	hub         *hub.Hub
-	name        string
-	version     string
-	heartbeat   time.Duration
-	logger      *slog.Logger
-	private     *slog.Logger // not published
-	observe     func(method, path string, status int, took time.Duration)
-	crossOrigin *http.CrossOriginProtection
-	streams     *stream.Server
-	app         *webApp
-	handler     http.Handler
-	refused     struct{ streams, publishing refusals }
-	bodies      *budget // of publishing requests
-	pages       *budget // of answers from the record
-	turns       chan struct{}
-	guard       *auth.Guard
-	access      Access
-	proxies     proxies
-	registry    *limit.Registry
-	polls       polls
-	rates       *limit.Rates
-	names       *limit.Names // new servers
-	early       *limit.Names // the same until the picture is ready and tells which are new
-	audit       *audit
-	maxBody     int
-	maxEvent    int
-	publicHTTPS string     // the host of an https Access.PublicURL: whoever asks for it did so over https
-	checking    sync.Mutex // held while open streams are checked again
-	router      *mux.Router
-	listed      []route // every route
+	log          journal.Log
+	publisher    Publisher
+	hub          *hub.Hub
+	name         string
+	version      string
+	heartbeat    time.Duration
+	logger       *slog.Logger
+	private      *slog.Logger // not published
+	observe      func(method, path string, status int, took time.Duration)
+	crossOrigin  *http.CrossOriginProtection
+	streams      *stream.Server
+	app          *webApp
+	handler      http.Handler
+	refused      struct{ streams, publishing refusals }
+	bodies       *budget // of publishing requests
+	pages, drawn *room   // of answers from the record and of the picture, and of the app's pages
+	turns        chan struct{}
+	guard        *auth.Guard
+	access       Access
+	proxies      proxies
+	registry     *limit.Registry
+	polls        polls
+	asking       *limit.Rates // requests but for publishing
+	bringing     *limit.Rates // bodies published, see mayBring, and mistakes
+	rates        *limit.Rates // events published
+	names        *limit.Names // new servers
+	grown        atomic.Int64 // publishing requests that mayGrow refused
+	early        *limit.Names // the same until the picture is ready and tells which are new
+	audit        *audit
+	maxBody      int
+	maxEvent     int
+	publicHTTPS  string     // the host of an https Access.PublicURL: whoever asks for it did so over https
+	checking     sync.Mutex // held while open streams are checked again
+	router       *mux.Router
+	listed       []route // every route
 
 	past     History
 	members  *cluster.Members
@@ -166,7 +172,7 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	s := &Server{
 		log: c.Log, publisher: c.Publisher, hub: c.Hub, name: c.Name, version: c.Version, heartbeat: c.Heartbeat, logger: c.Logger, observe: c.Observe,
-		crossOrigin: http.NewCrossOriginProtection(), pages: newBudget(maxPages), turns: make(chan struct{}, maxTurns),
+		crossOrigin: http.NewCrossOriginProtection(), pages: newRoom(maxPages), drawn: newRoom(maxDrawn), turns: make(chan struct{}, maxTurns),
 	}
 	if s.publisher == nil {
 		s.publisher = c.Log
@@ -198,6 +204,7 @@ func New(c Config) (*Server, error) {
 	s.bodies = newBudget(max(maxUnderWay, (1+unfolds)*s.maxBody+maxWindow)) // the largest body has to find room
 	s.maxEvent = cmp.Or(c.Access.MaxEvent, maxEvent)
 	s.registry = limit.New(c.Access.Streams, c.Access.Leases, s.private)
+	s.asking, s.bringing = limit.NewRates(c.Access.Requests, 0), limit.NewRates(c.Access.Requests, 0)
 	s.rates = limit.NewRates(c.Access.Publishing, 0)
 	s.audit = newAudit(s.private)
 	for _, origin := range append(slices.Clone(c.Access.Origins), originOf(c.Access.PublicURL)...) {
