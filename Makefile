@@ -50,7 +50,7 @@ bench-browser: ## our page against one written in React as the textbooks do, in 
 fuzz: ## fuzz each target for FUZZTIME (30s)
 	@.scripts/fuzz $(FUZZTIME)
 
-soak: wasm ## the long proofs: crash, fault and browser tests again and again, each fuzz target for five minutes
+soak: ## the long proofs, about six hours: crash, fault and browser tests again and again, each fuzz target for five minutes
 	@.scripts/soak
 
 lint: $(STATICCHECK_BIN) ## gofmt, go vet and staticcheck, for this machine and for Wasm

@@ -122,7 +122,15 @@ func TestServeOnANetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve := begin(t, noEnv, "serve", "--listen", "0.0.0.0:0", "--data", t.TempDir(), "--no-host", "--jwt-secret-file", secretFile)
-	serve.line()
+	url := serve.line() // one that can be opened as it stands
+	if !strings.HasPrefix(url, "http://127.0.0.1:") {
+		t.Errorf("got %q", url)
+	}
+	if a, err := http.Get(url + "/healthz"); err != nil || a.StatusCode != 200 {
+		t.Errorf("got %v, %v", a, err)
+	} else {
+		a.Body.Close()
+	}
 	serve.end()
 	if got := serve.stderr.String(); strings.Count(got, "in the clear") != 1 {
 		t.Errorf("got %s, want one warning", got)

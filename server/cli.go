@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if exited { // --help has been answered; what the rest of the line lacks does not matter then
 		if len(args) == 1 { // by itself it asks for all there is
 			for _, c := range parser.Model.Children {
+				if c.Hidden {
+					continue
+				}
 				fmt.Fprintln(stdout)
 				_, _ = parser.Parse([]string{c.Name, "--help"})
 			}
@@ -73,6 +77,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return nil
 	}
 	if err != nil {
+		if name := fromEnvironment(err, args, getenv); name != "" {
+			return fmt.Errorf("%w (that is from the environment variable %s)", err, name)
+		}
 		return fmt.Errorf("%w (telltale --help shows what there is)", err)
 	}
 	return command.Run(&program{ctx, stdin, stdout, stderr})
@@ -92,6 +99,20 @@ func environment(getenv func(string) string) kong.Resolver {
 		}
 		return nil, nil
 	})
+}
+
+// fromEnvironment returns the variable that gave the flag which an error is about its value; "" where the command line did.
+func fromEnvironment(err error, args []string, getenv func(string) string) string {
+	_, rest, _ := strings.Cut(err.Error(), "--")
+	flag := rest
+	if i := strings.IndexFunc(rest, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9') }); i >= 0 {
+		flag = rest[:i]
+	}
+	onLine := func(arg string) bool { name, _, _ := strings.Cut(arg, "="); return name == "--"+flag }
+	if flag == "" || slices.ContainsFunc(args, onLine) || getenv(envName(flag)) == "" {
+		return ""
+	}
+	return envName(flag)
 }
 
 // withEnv names a flag's variable in its help.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -54,6 +57,34 @@ func TestServeRecordsWhatItHolds(t *testing.T) {
 	}
 }
 
+// The README names every knob of serve, and no flag that there is not.
+func TestKnobsInReadme(t *testing.T) {
+	b, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(b)
+	knobs, _, err := finish(t, "", "serve", "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range regexp.MustCompile(`(?m)^ +--(?:\[no-\])?([a-z0-9-]+)`).FindAllStringSubmatch(knobs, -1) {
+		if !regexp.MustCompile(`--(no-)?` + flag[1] + `([^a-z0-9-]|$)`).MatchString(readme) {
+			t.Errorf("the README says nothing of --%s", flag[1])
+		}
+	}
+	all, _, err := finish(t, "", "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = strings.ReplaceAll(all, "--[no-]", "--no-")
+	for _, flag := range regexp.MustCompile(`--[a-z][a-z0-9-]*`).FindAllString(readme, -1) {
+		if !regexp.MustCompile(flag + `([^a-z0-9-]|$)`).MatchString(all) {
+			t.Errorf("the README has %s, which is no flag", flag)
+		}
+	}
+}
+
 func TestKnobs(t *testing.T) {
 	for _, row := range []struct{ flag, value, says string }{
 		{"--throttle", "-1s", "--throttle"},
@@ -73,5 +104,25 @@ func TestKnobs(t *testing.T) {
 				t.Errorf("got %v, want an error about %s", err, row.says)
 			}
 		})
+	}
+}
+
+// A knob that is wrong in the environment is not looked for on the command line.
+func TestKnobsOfTheEnvironment(t *testing.T) {
+	for _, row := range []struct{ name, value, flag, says string }{
+		{"TELLTALE_HEARTBEAT", "often", "", "variable TELLTALE_HEARTBEAT"},
+		{"TELLTALE_HEARTBEAT", "1ms", "", "variable TELLTALE_HEARTBEAT"},
+		{"TELLTALE_STATE_BYTES", "lots", "", "variable TELLTALE_STATE_BYTES"},
+		{"TELLTALE_GZIP", "maybe", "", "variable TELLTALE_GZIP"},
+		{"TELLTALE_THROTTLE", "1s", "--throttle=2h", "telltale --help"},
+	} {
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}
+		if row.flag != "" {
+			args = append(args, row.flag)
+		}
+		err := run(t.Context(), args, env(map[string]string{row.name: row.value}), strings.NewReader(""), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s=%s: got %v, want %q in it", row.name, row.value, err, row.says)
+		}
 	}
 }

@@ -105,6 +105,9 @@ func (s *sender) lines(in io.Reader) error {
 		}
 		if held > 0 && (end || r.Buffered() == 0 || held >= batchLines || batch.Len() >= batchBytes) {
 			if err := s.send(batch.Bytes()); err != nil {
+				if first == line {
+					return fmt.Errorf("line %d: %w", line, err)
+				}
 				return fmt.Errorf("lines %d to %d: %w", first, line, err)
 			}
 			batch.Reset()

@@ -9,7 +9,7 @@ import (
 
 // redactFlags say what of the published is a secret.
 type redactFlags struct {
-	Redact string `default:"on" placeholder:"on|FILE|off" group:"Who may do what" help:"Secrets are taken out of what is published before it is recorded: on, by the rules there are; a file, by its own rules besides; off, not at all. Default: ${default}."`
+	Redact string `default:"on" placeholder:"on|FILE|off" group:"Secrets" help:"Secrets are taken out of what is published before it is recorded: on, by the rules there are; a file, by its own rules besides; off, not at all. Default: ${default}."`
 }
 
 // redactor returns what takes secrets out, or nil when nothing is to.

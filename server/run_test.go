@@ -315,6 +315,9 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+	if _, _, err := finish(t, `{"type":"x"}`, "publish", "--url", url, "--server", "a"); err == nil || !strings.HasPrefix(err.Error(), "line 1: ") {
+		t.Errorf("got %v, want the line named", err)
+	}
 	if _, _, err := finish(t, `{"type":"x:y"}`+"\n"+`{"type":"x"}`, "publish", "--url", url, "--server", "a"); err == nil || !strings.Contains(err.Error(), "lines 1 to 2") || !strings.Contains(err.Error(), "events[1].type") {
 		t.Errorf("got %v, want the lines and the event named", err)
 	}

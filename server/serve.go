@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -170,7 +172,7 @@ func (c *serveCmd) Run(p *program) (err error) {
 		defer private.Close()
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return fmt.Errorf("folder of the record: %w", err)
+		return fmt.Errorf("folder of the record: %w (choose another with --data)", err)
 	}
 	log, err := c.openRecord(p.ctx, raw)
 	if err != nil {
@@ -179,7 +181,8 @@ func (c *serveCmd) Run(p *program) (err error) {
 	defer func() { err = errors.Join(err, log.Close()) }()
 
 	var site *web.Server
-	others, err := c.joinOthers(log, ln.Addr().String(), func() *web.Server { return site })
+	here, outside := placed(ln.Addr().String())
+	others, err := c.joinOthers(log, outside, func() *web.Server { return site })
 	if err != nil {
 		return err
 	}
@@ -226,11 +229,12 @@ func (c *serveCmd) Run(p *program) (err error) {
 		case <-guard.Ready():
 		case <-p.ctx.Done():
 		}
-		url := "http://" + ln.Addr().String()
+		scheme := "http://"
 		if access.TLS != nil {
-			url = "https://" + ln.Addr().String()
+			scheme = "https://"
 		}
-		online <- url
+		url := scheme + here
+		online <- cmp.Or(access.PublicURL, scheme+outside)
 		logger.Info("online", "url", url, "data", filepath.Clean(c.Data), "version", version)
 		said := url
 		if private != nil {
@@ -263,11 +267,26 @@ func (c *serveCmd) serverID() string {
 	return host.ServerID(name)
 }
 
+// placed says at which address this machine itself finds the server that listens there, and at which others do, who are told by this machine's name
+// where it listens on every address there is.
+func placed(listening string) (here, others string) {
+	at, err := netip.ParseAddrPort(listening)
+	if err != nil || !at.Addr().IsUnspecified() {
+		return listening, listening
+	}
+	port := strconv.Itoa(int(at.Port()))
+	here = net.JoinHostPort("127.0.0.1", port)
+	if name, err := os.Hostname(); err == nil && name != "" {
+		return here, net.JoinHostPort(name, port)
+	}
+	return here, listening
+}
+
 // listen opens the listener, and says what to do where the address is taken.
 func listen(address string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		_, port, _ := strings.Cut(address, ":")
+		_, port, _ := net.SplitHostPort(address)
 		return nil, fmt.Errorf("port %s is taken by another program, perhaps another telltale: stop it, or choose another address with --listen, such as 127.0.0.1:0 for any free port: %w", port, err)
 	}
 	if err != nil {

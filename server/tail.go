@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -135,7 +136,7 @@ func (t *tailer) show(b feed.Batch) error {
 			t.buf = append(t.buf, e.Data...)
 			t.buf = append(t.buf, '}', '\n')
 		default:
-			t.buf = appendLine(t.buf, e)
+			t.buf = appendLine(t.buf, e, time.Now())
 		}
 	}
 	return t.flush()
@@ -203,11 +204,15 @@ func (t *tailer) control(e event.Event) {
 	}
 }
 
-// appendLine appends an event for people: local time, server, type, and the fields of its own as key=value, a log line's
-// level and message first and without their keys.
-func appendLine(b []byte, e event.Event) []byte {
+// appendLine appends an event for people: local time, with the date where that is not today's, server, type, and the fields of its own as key=value, a
+// log line's level and message first and without their keys.
+func appendLine(b []byte, e event.Event, now time.Time) []byte {
 	if !e.Time.IsZero() {
-		b = e.Time.Local().AppendFormat(b, "15:04:05.000 ")
+		at := e.Time.Local()
+		if now = now.Local(); at.YearDay() != now.YearDay() || at.Year() != now.Year() {
+			b = at.AppendFormat(b, "2006-01-02 ")
+		}
+		b = at.AppendFormat(b, "15:04:05.000 ")
 	}
 	b = append(b, printable(e.Server)...)
 	b = append(b, ' ')

@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
 // `telltale tail -v` ends with its account.
@@ -38,4 +41,22 @@ func TestTailOfAPlaceThatIsNotThere(t *testing.T) {
 		t.Errorf("standard error says %q, want %q", notes, want)
 	}
 	serve.end()
+}
+
+// What is not of today has its date: the newest state of a server may be weeks old.
+func TestTailDates(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.Local)
+	for _, row := range []struct {
+		now  time.Time
+		want string
+	}{
+		{at.Add(time.Hour), "12:00:00.000 a x:y\n"},
+		{at.Add(13 * time.Hour), "2026-03-01 12:00:00.000 a x:y\n"},
+		{at.AddDate(1, 0, 0), "2026-03-01 12:00:00.000 a x:y\n"},
+		{at.Add(-13 * time.Hour), "2026-03-01 12:00:00.000 a x:y\n"},
+	} {
+		if got := string(appendLine(nil, event.Event{Server: "a", Type: "x:y", Time: at, Data: []byte("{}")}, row.now)); got != row.want {
+			t.Errorf("at %v: got %q, want %q", row.now, got, row.want)
+		}
+	}
 }

@@ -108,6 +108,43 @@ func TestClusterWithoutRedis(t *testing.T) {
 	}
 }
 
+// Behind nginx too: that the record is away counts against no instance, however many are told so. Who comes meanwhile gets a stream that says it, and
+// Telltale's own word where he asks for anything else; and when Redis goes on, nobody has to wait for nginx.
+func TestClusterWithoutRedisBehindNginx(t *testing.T) {
+	t.Parallel()
+	c := cluster(t, clusterOptions{args: []string{"--heartbeat", "300ms", "--redis-timeout", "200ms"}})
+	front := &server{t: t, url: c.behindNginx()}
+	pending := func(e event) bool { return e.Event == "stream:gap" && e.Data["reason"] == "pending" }
+	c.redis.Pause()
+	for i, n := range c.nodes {
+		eventually(t, fmt.Sprintf("instance %d to notice", i), func() (bool, string) {
+			status, _, body := c.ask("GET", n.url+"/readyz", "", "")
+			return status == http.StatusServiceUnavailable, body
+		})
+	}
+	for i := range 9 {
+		method, path, body := "GET", "/readyz", ""
+		if i%3 == 1 {
+			method, path, body = "POST", "/api/servers/web-1/events", `{"type":"backup:finished","data":{}}`
+		}
+		status, header, answer := c.ask(method, front.url+path, "", body)
+		if status != http.StatusServiceUnavailable || header.Get("Content-Type") != "application/problem+json" {
+			t.Fatalf("%s %s, the %d. request: %d %s, want what an instance says", method, path, i+1, status, answer)
+		}
+	}
+	st := front.follow("/api/events", "")
+	st.want("word that the record is away", pending)
+	c.redis.Resume()
+	for _, n := range c.nodes {
+		eventually(t, "all to be ready", func() (bool, string) {
+			status, _, body := c.ask("GET", n.url+"/readyz", "", "")
+			return status == 200, body
+		})
+	}
+	front.publish("web-1", `{"type":"backup:finished","data":{"n":7}}`)
+	st.want("what is published now", func(e event) bool { return e.Data["n"] == 7. })
+}
+
 // A user holds at most as many streams as he may over all instances, also right after one of them was killed; and a revocation on one
 // instance ends his streams on all.
 func TestClusterUsers(t *testing.T) {

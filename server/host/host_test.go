@@ -222,7 +222,11 @@ func TestLinesOfAnySize(t *testing.T) {
 	long := strings.Repeat("\xff\x00é", 1<<20)
 	log.Info(long, long, long)
 	s.Request(long, long, 200, 0)
-	for _, p := range s.lines.take() {
+	lines := s.lines.take()
+	if len(lines) != 2 {
+		t.Errorf("%d lines, want both", len(lines))
+	}
+	for _, p := range lines {
 		e, err := p.event("here", time.Now())
 		if err != nil {
 			t.Error(err)

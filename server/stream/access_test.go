@@ -307,7 +307,11 @@ func TestNoPlaceOfWhatIsHidden(t *testing.T) {
 			s.log.put(ev(t, "b", "logs:app", i, 0))
 			id := s.log.put(ev(t, "a", "logs:app", i, 0))
 			s.log.put(ev(t, "b", "logs:app", i, 0), ev(t, "b", "logs:app", i, 0))
-			frames = append(frames, fresh.until(at(id))...)
+			came := fresh.until(at(id))
+			if i == 0 { // a heartbeat may come before it, which still names the beginning
+				came = slices.DeleteFunc(came, func(fr frame) bool { return fr.field("place") == "7.0" })
+			}
+			frames = append(frames, came...)
 			frames = append(frames, fresh.until(named("stream:heartbeat"))...)
 		}
 		for _, last := range []string{"7.1", "7.4", "7.20", "7.41", "7.42", "7.99"} {

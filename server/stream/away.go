@@ -90,6 +90,6 @@ func (s *Server) turn(flag *atomic.Bool, to bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.workers {
-		w.send(message{turned: true})
+		w.turn()
 	}
 }

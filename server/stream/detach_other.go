@@ -20,5 +20,6 @@ func (w *worker) run()     {}
 func (w *worker) discard() {}
 
 func (w *worker) prod(*Handle) {}
+func (w *worker) turn()        {}
 
 func (s *Server) detach(http.ResponseWriter, *http.Request, *talk, Request) bool { return false }

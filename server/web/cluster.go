@@ -89,25 +89,40 @@ func (s *Server) ready() handler {
 }
 
 // later tells a balancer to ask another instance, or this one again.
-func later(retryAfter int, format string, args ...any) error {
+func later(retryAfter int, format string, args ...any) *problem {
 	p := fail(http.StatusServiceUnavailable, format, args...)
 	p.retryAfter, p.meant = retryAfter, true
 	return p
 }
 
-// retries is the header by which a balancer says, with the value "503", that it asks another instance where this one answers so. From others a
-// stream must never get that answer: it would stop an EventSource for good.
+// retries is the header by which a balancer says, with the value "502", that it asks another instance where this one answers so. What another may well
+// be able to do, as this one is starting or about to end, is answered with it, and nothing else: a balancer counts that status against the instance, and
+// what 503 tells, a record that is away or a crowd, must not take all of them out of use at once. From who does not say so a stream
+// must never get such an answer: it would stop an EventSource for good.
 const retries = "Telltale-Retries"
+
+// triesOthers reports whether the request comes by a balancer that asks another instance.
+func triesOthers(r *http.Request) bool { return r.Header.Get(retries) == "502" }
+
+// passOn has a balancer that asks others do so. What is published it would not send again, so there the answer is for the publisher.
+func (p *problem) passOn(r *http.Request) *problem {
+	if p.elsewhere && triesOthers(r) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		p.Status, p.Title = http.StatusBadGateway, http.StatusText(http.StatusBadGateway)
+	}
+	return p
+}
 
 // elsewhere refuses a stream that a balancer had better take to another instance, where there is one.
 func (s *Server) elsewhere(r *http.Request) error {
-	if r.Header.Get(retries) != "503" || !s.draining.Load() && s.whenReady() == nil {
+	if !triesOthers(r) || !s.draining.Load() && s.whenReady() == nil {
 		return nil
 	}
 	list, _ := s.members.List()
 	for _, i := range list {
 		if !i.Self && i.State == cluster.Up {
-			return later(1, "This instance takes no streams now: ask another.")
+			p := later(1, "This instance takes no streams now: ask another.")
+			p.elsewhere = true
+			return p
 		}
 	}
 	return nil

@@ -88,7 +88,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("got %+v, want it draining, with one stream", r)
 	}
 	// From one who does not say that he tries others it takes streams still: any other answer would stop an EventSource.
-	late := s.follow(t, "/api/events", "Telltale-Retries", "503") // and where there is no other, from him too
+	late := s.follow(t, "/api/events", "Telltale-Retries", "502") // and where there is no other, from him too
 	late.until("stream:heartbeat")
 	s.publish(t, "/api/servers/a/events", `{"type":"backup:finished","data":{}}`)
 	for _, f := range []*follower{f, late} {

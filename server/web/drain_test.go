@@ -47,11 +47,11 @@ func TestTicketOfAStreamSentElsewhere(t *testing.T) {
 		g.stop()
 	}()
 	eventually(t, func() bool { return g.do(t, "GET", "/readyz", "").status == 503 }, func() string { return "it never drains" })
-	if a := g.do(t, "GET", path, "", "Telltale-Retries", "503"); a.status != 503 {
+	if a := g.do(t, "GET", path, "", "Telltale-Retries", "502"); a.status != 502 {
 		t.Errorf("got %d %s, want it sent elsewhere", a.status, a.body)
 	}
 	g.follow(t, path).until("stream:heartbeat")
-	if a := g.do(t, "GET", path, "", "Telltale-Retries", "503"); a.status != 503 {
+	if a := g.do(t, "GET", path, "", "Telltale-Retries", "502"); a.status != 502 {
 		t.Errorf("used up: got %d, want it sent elsewhere, where it is refused", a.status)
 	}
 	<-stopped

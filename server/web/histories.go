@@ -51,9 +51,7 @@ func (s *Server) history() handler {
 		select {
 		case <-s.past.Ready():
 		default:
-			p := fail(http.StatusServiceUnavailable, "The server is starting, and reads its record: try again.")
-			p.retryAfter = 1
-			return p
+			return starting()
 		}
 		leave, err := s.turn(r.Context())
 		if err != nil {

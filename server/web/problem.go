@@ -29,6 +29,7 @@ type problem struct {
 
 	retryAfter int         // seconds; 0: none
 	meant      bool        // it is how a balancer is told something, and no failure
+	elsewhere  bool        // another instance may well be able to do it; see retries
 	header     http.Header // further headers of the answer
 }
 
@@ -81,9 +82,7 @@ func problemOf(err error) *problem {
 	case errors.As(err, &tooLarge):
 		return fail(http.StatusRequestEntityTooLarge, "The body is larger than %d bytes: send fewer events at once.", tooLarge.Limit)
 	case errors.Is(err, journal.ErrClosed):
-		p = fail(http.StatusServiceUnavailable, "The server is shutting down: try again.")
-		p.retryAfter = 2
-		return p
+		return ending()
 	case errors.Is(err, journal.ErrUnsettled):
 		p = fail(http.StatusServiceUnavailable, "The record did not answer in time, and it is open whether it holds the events: all of them or none. Sent again with the same ids they are recorded once.")
 		p.retryAfter = 2
@@ -124,7 +123,7 @@ func (s *Server) answer(h handler) http.Handler {
 			writeProblem(w, fail(http.StatusServiceUnavailable, "Your side of the connection was closed before there was an answer: nothing was done. Keep it open, and ask again.").with("Connection", "close"))
 			return
 		}
-		p := problemOf(err)
+		p := problemOf(err).passOn(r)
 		switch {
 		case errors.Is(err, errCrowded), p.meant: // a flood must not become one of our log; metrics count it
 			s.failures().Debug("request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status)

@@ -235,12 +235,13 @@ func TestNotReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(path string) *recorder {
+	ask := func(path string, retries ...string) *recorder {
 		rec := &recorder{header: make(http.Header)}
 		req, err := http.NewRequest("GET", "http://localhost"+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		req.Header["Telltale-Retries"] = retries
 		w.ServeHTTP(rec, req)
 		return rec
 	}
@@ -248,6 +249,9 @@ func TestNotReady(t *testing.T) {
 		for _, path := range []string{"/readyz", "/api/servers"} {
 			if rec := ask(path); rec.status != 503 || rec.header.Get("Retry-After") == "" {
 				t.Errorf("%s, %s: got %d %v, want 503 with Retry-After", reason, path, rec.status, rec.header)
+			}
+			if rec := ask(path, "502"); rec.status != 502 || !strings.Contains(rec.body.String(), `"Bad Gateway"`) {
+				t.Errorf("%s, %s: a balancer that asks others got %d %s, want 502", reason, path, rec.status, rec.body.String())
 			}
 		}
 		if rec := ask("/healthz"); rec.status != 200 {

@@ -311,16 +311,24 @@ func originOf(address string) []string {
 // whenReady returns an error unless streams can be served.
 func (s *Server) whenReady() error {
 	if s.closing.Err() != nil {
-		p := fail(http.StatusServiceUnavailable, "The server is shutting down: try again.")
-		p.retryAfter = 2
-		return p
+		return ending()
 	}
 	select {
 	case <-s.hub.Ready():
 		return nil
 	default:
 	}
+	return starting()
+}
+
+func starting() *problem {
 	p := fail(http.StatusServiceUnavailable, "The server is starting, and reads its record: try again.")
-	p.retryAfter = 1
+	p.retryAfter, p.elsewhere = 1, true
+	return p
+}
+
+func ending() *problem {
+	p := fail(http.StatusServiceUnavailable, "The server is shutting down: try again.")
+	p.retryAfter, p.elsewhere = 2, true
 	return p
 }

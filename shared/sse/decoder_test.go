@@ -250,6 +250,16 @@ func TestDecoderHoldsLittle(t *testing.T) {
 	if avg != 0 {
 		t.Errorf("%v allocations for frames that fit the buffers, want none", avg)
 	}
+	avg = testing.AllocsPerRun(10, func() {
+		for chunk := range slices.Chunk(stream, 77) { // lines that come in pieces are put together in what there is
+			if err := d.Push(chunk, func(Frame) bool { return true }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if avg != 0 {
+		t.Errorf("%v allocations for 100 frames in pieces, want none", avg)
+	}
 }
 
 // Time is linear in the size of a chunk, whatever ends its lines: with a search that begins anew at each line this test
