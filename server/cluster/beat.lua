@@ -8,6 +8,10 @@ local out = {string.format('%.0f', now)}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local at, said = string.match(all[i + 1], '^(%d+) (.*)$')
+  if at and tonumber(at) > now then -- it was heard when this clock, or that of the Redis before this one, was ahead: from now on it counts
+    at = string.format('%.0f', now)
+    redis.call('HSET', KEYS[1], all[i], at .. ' ' .. said)
+  end
   if at and now - tonumber(at) <= tonumber(ARGV[3]) then
     out[#out + 1] = all[i]
     out[#out + 1] = at

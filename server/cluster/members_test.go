@@ -58,6 +58,26 @@ func TestMembersKnowEachOther(t *testing.T) {
 	}
 }
 
+// One that was last heard of when the clock of Redis was ahead is found to be gone like any other.
+func TestGoneWhenTheClockWasAhead(t *testing.T) {
+	server := redistest.Start(t)
+	one := func() *Members {
+		return NewMembers(Options{Redis: client(t, server), Prefix: prefix, Report: func(context.Context) Report { return Report{} }})
+	}
+	a, b := one(), one()
+	a.beat(t.Context(), false)
+	age(t, client(t, server), a.ID(), -time.Hour)
+	b.beat(t.Context(), false)
+	if list, _ := b.List(); len(list) != 2 || list[1].State != Up || time.Until(list[1].Seen) > time.Second {
+		t.Fatalf("got %+v, want both, and nobody seen in time to come", list)
+	}
+	age(t, client(t, server), a.ID(), goneAfter+time.Second)
+	b.beat(t.Context(), false)
+	if list, _ := b.List(); len(list) != 2 || list[1].State != Gone {
+		t.Errorf("got %+v, want one that is gone", list)
+	}
+}
+
 // age has an instance be heard of longer ago.
 func age(t *testing.T, c goredis.UniversalClient, id string, by time.Duration) {
 	t.Helper()

@@ -107,10 +107,8 @@ func (v *Vault) ask(ctx context.Context, do func(context.Context) error) error {
 	if errors.Is(err, goredis.Nil) {
 		return nil
 	}
-	if err != nil && !errors.Is(err, auth.ErrFull) {
-		if _, said := errors.AsType[goredis.Error](err); !said {
-			return fmt.Errorf("%w: %v", journal.ErrUnavailable, err)
-		}
+	if err != nil && !errors.Is(err, auth.ErrFull) { // whether it does not answer or refuses
+		return fmt.Errorf("%w: %v", journal.ErrUnavailable, err)
 	}
 	return err
 }

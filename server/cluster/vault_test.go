@@ -137,3 +137,25 @@ func TestVaultGivesUp(t *testing.T) {
 		t.Errorf("got %q, %v a second time", value, err)
 	}
 }
+
+// A Redis that is there and takes nothing is no fault of who asks for a ticket; when it takes something again so do we, also when it has forgotten our scripts.
+func TestVaultRefused(t *testing.T) {
+	server := redistest.Start(t)
+	v := NewVault(client(t, server), prefix, nil)
+	if err := v.Put(t.Context(), "one", "ada", []byte("1"), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	server.Do("CONFIG", "SET", "min-replicas-to-write", "1")
+	if err := v.Put(t.Context(), "two", "ada", []byte("2"), time.Minute); !errors.Is(err, journal.ErrUnavailable) || errors.Is(err, auth.ErrFull) {
+		t.Errorf("Put: got %v, want an ErrUnavailable", err)
+	}
+	server.Do("CONFIG", "SET", "min-replicas-to-write", "0")
+	server.Do("SCRIPT", "FLUSH")
+	if err := v.Put(t.Context(), "two", "ada", []byte("2"), time.Minute); err != nil {
+		t.Error(err)
+	}
+	server.Do("SCRIPT", "FLUSH")
+	if value, err := v.Take(t.Context(), "one"); err != nil || string(value) != "1" {
+		t.Errorf("Take: got %q, %v", value, err)
+	}
+}

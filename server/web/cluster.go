@@ -51,6 +51,9 @@ func (s *Server) instances() handler {
 			if i.State == cluster.Gone || i.State == cluster.Ended {
 				one.Gone = millis(i.Seen)
 			} else if admin || !veiled(r) {
+				if i.Self { // who looks from a stream of this instance is to find it counted
+					i.Streams = int(s.streams.Stats().Open)
+				}
 				one.Streams, one.Events, one.Lag = &i.Streams, &i.Events, &i.Lag
 			}
 			out.Instances = append(out.Instances, one)

@@ -65,6 +65,17 @@ func TestInstances(t *testing.T) {
 	}
 }
 
+// Who looks from a stream of the instance that answers finds it counted, whenever the others were last told of it.
+func TestInstanceCountsWhoLooks(t *testing.T) {
+	s := open(t, func(c *web.Config) {
+		c.Members = cluster.NewMembers(cluster.Options{Report: func(context.Context) cluster.Report { return cluster.Report{} }})
+	})
+	s.follow(t, "/api/events").until("stream:heartbeat")
+	if a := s.do(t, "GET", "/api/cluster", ""); !strings.Contains(a.body, `"streams":1`) {
+		t.Errorf("got %s, want one stream", a.body)
+	}
+}
+
 // Told to end, a server that drains says so first, and goes on serving; then it lets its streams go.
 func TestDrain(t *testing.T) {
 	var server *web.Server

@@ -19,6 +19,8 @@ local epoch = redis.call('HGET', meta, 'epoch')
 local fresh = not epoch
 if fresh then epoch = ARGV[6] end
 local m = get('seq', 'b0', 'b1', 'b2', 'bk', 'done', 't0')
+-- A record that does not know its newest place is no record to go on with: all that it holds would seem to be left over.
+if not fresh and not m[1] then return redis.error_reply('WRONGTYPE ' .. meta .. ' does not say what the newest place is') end
 local seq = m[1] or 0
 local bytes = {[0] = m[2] or 0, m[3] or 0, m[4] or 0}
 local keptbytes, done, trimmed = m[5] or 0, m[6] or 0, m[7] or 0
@@ -75,13 +77,52 @@ for j = 1, #repeats do
 end
 local reply = epoch .. ' ' .. num(first) .. ' ' .. table.concat(repeats, ',')
 
--- From here on nothing can fail but the first write, for want of memory or because this is a replica.
 if #put == 0 then
   redis.call('HSET', writers, writer, ARGV[2] .. ' ' .. num(wall) .. ' ' .. reply)
   return {reply, num(wall), num(bytes[0]), num(bytes[1]), num(bytes[2])}
 end
-redis.call('HSET', writers, writer, ARGV[2] .. ' ' .. num(wall) .. ' ' .. reply)
+
+-- What is thrown away by a Redis that is full and told to, counts as taken out by retention, so that who misses it is told.
+local lost, over = {}, {}
+if not fresh then
+  local uses = {}
+  for j = 1, #put do uses[tonumber(ARGV[put[j] - 1])] = true end
+  local ask = {breaks, 'zset', seen, 'hash', seenlog, 'stream'}
+  for class in pairs(uses) do
+    ask[#ask + 1], ask[#ask + 2] = streams[class], 'stream'
+  end
+  if uses[0] then
+    for _, k in ipairs({kept, 'zset', strays, 'zset', latest, 'hash'}) do ask[#ask + 1] = k end
+  end
+  local wrong, missing = strange(unpack(ask))
+  if wrong then return redis.error_reply(wrong) end
+  for class in pairs(uses) do
+    if missing[streams[class]] then
+      if bytes[class] > 0 then lost[class], bytes[class] = seq, 0 end
+    elseif #redis.call('XRANGE', streams[class], num(seq + 1) .. '-0', '+', 'COUNT', 1) > 0 then
+      over[#over + 1] = streams[class]
+    end
+  end
+  if uses[0] and keptbytes > 0 and missing[kept] then
+    trimmed, keptbytes = math.max(trimmed, done), 0
+  end
+  if lost[0] then trimmed = math.max(trimmed, seq) end
+end
+
+-- From here on nothing can fail but the first write, for want of memory or because this is a replica. It changes nothing. What the writer did is noted
+-- last, should there be a command that we may not use.
+redis.call('HSET', meta, 'seq', num(seq))
 if fresh then begin(epoch) end
+-- What comes after the newest place nobody was told of: a script that failed put it there, or somebody else did.
+for i = 1, #over do
+  local entries
+  repeat
+    entries = redis.call('XRANGE', over[i], num(seq + 1) .. '-0', '+', 'COUNT', 100)
+    for k = 1, #entries do redis.call('XDEL', over[i], entries[k][1]) end
+  until #entries == 0
+  redis.call('XSETID', over[i], num(seq) .. '-0')
+end
+for class, through in pairs(lost) do redis.call('HSET', meta, 't' .. class, num(through)) end
 if base then
   redis.call('ZADD', breaks, num(base), num(seq))
   redis.call('HSET', meta, 'run', run)
@@ -122,4 +163,5 @@ if #keyed > 0 then
 end
 redis.call('HSET', meta, 'seq', num(first + #put - 1), 'b0', num(bytes[0]), 'b1', num(bytes[1]), 'b2', num(bytes[2]),
   'bk', num(keptbytes), 't0', num(trimmed))
+redis.call('HSET', writers, writer, ARGV[2] .. ' ' .. num(wall) .. ' ' .. reply)
 return {reply, num(wall), num(bytes[0]), num(bytes[1]), num(bytes[2])}

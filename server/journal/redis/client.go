@@ -24,7 +24,7 @@ func refused(err error) bool {
 
 // passing lists the beginnings of errors of Redis that go by by themselves: it is still reading its file, another is about to take
 // its place, a script of somebody else's runs.
-var passing = []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "NOREPLICAS", "UNKILLABLE", "EXPIRED",
+var passing = []string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "BUSY", "NOREPLICAS", "UNKILLABLE", "UNBLOCKED", "EXPIRED",
 	"max number of clients"}
 
 // errTrust says that whoever answers has no certificate that is good. Only Open takes that for final: later it is a Redis that is away, until it has one.
@@ -53,6 +53,10 @@ func passes(err error) bool {
 	}
 	return false
 }
+
+// denied reports that Redis is there and does not do what it is asked, and that this lasts until somebody changes something: a
+// password, what its user may do, a key that is not of this record's making.
+func denied(err error) bool { return refused(err) && !passes(err) }
 
 // away reports that the error says that there is no Redis to talk to; in others it is there and does not want to.
 func away(err error) bool {
@@ -98,10 +102,19 @@ func (l *Log) pause(ctx context.Context, d time.Duration) bool {
 // when the first was lost on the way.
 func (l *Log) attempt() time.Duration { return max(l.timeout/2, 50*time.Millisecond) }
 
-// ask does something that may be done again, such as reading, until it succeeds or the time is over, which is an ErrUnavailable.
+// ask does something that may be done again, such as reading, until it succeeds or the time is over, which is an ErrUnavailable. So is what
+// Redis denies, after a breath: who asks again at once is not to do so all the time.
 func (l *Log) ask(ctx context.Context, op func(context.Context) error) error {
-	return l.askFor(ctx, l.timeout, op)
+	err := l.askFor(ctx, l.timeout, op)
+	if denied(err) {
+		l.pause(ctx, breath)
+		return fmt.Errorf("%w: %w", journal.ErrUnavailable, err)
+	}
+	return err
 }
+
+// breath is how long a denial takes at least.
+const breath = 100 * time.Millisecond
 
 func (l *Log) askFor(ctx context.Context, limit time.Duration, op func(context.Context) error) error {
 	deadline := time.Now().Add(limit)

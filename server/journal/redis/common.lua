@@ -28,6 +28,22 @@ local function get(...)
   return v
 end
 
+-- strange returns what is the matter where a key holds what no script here has put there, so that it is found out before anything is written:
+-- a script that fails later has done the half of it. Arguments: keys, each with its type. Second it returns the keys that are not there.
+local function strange(...)
+  local asked, missing = {...}, {}
+  for i = 1, #asked, 2 do
+    local is = redis.call('TYPE', asked[i])
+    is = is.ok or is
+    if is == 'none' then
+      missing[asked[i]] = true
+    elseif is ~= asked[i + 1] then
+      return 'WRONGTYPE ' .. asked[i] .. ' holds a ' .. is .. ', which is not of this record', missing
+    end
+  end
+  return nil, missing
+end
+
 -- begin makes a new record where there is none, with an epoch nobody has seen. Remnants of one whose head is lost go.
 local function begin(epoch)
   redis.call('UNLINK', streams[0], streams[1], streams[2], kept, latest, seen, seenlog, breaks, strays)

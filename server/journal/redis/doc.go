@@ -31,15 +31,25 @@
 //
 // Redis's appendfsync decides what its own end costs: with always nothing, also when the machine loses power. With everysec one to two
 // seconds, and when only the process is killed mostly nothing: but while the disk is busy Redis answers before it writes. With no it is what
-// the system had not written; without appendonly all since the last snapshot, and Open warns. A failover costs what the replica had not received, unless Options.Replicas
-// is set: then an event is acknowledged when so many replicas have it, in memory. Readers may have seen an event before that, and what
-// is lost in spite of all is announced as above. A maxmemory-policy other than noeviction may throw any of it away, and Open
-// warns.
+// the system had not written, and so it is with any while the file is rewritten and no-appendfsync-on-rewrite is set; without appendonly all since the last
+// snapshot. Open warns of these. A failover costs what the replica had not received, unless Options.Replicas is set: then an event is acknowledged when so many
+// replicas have it, in memory; one that they do not have in time is an ErrUnsettled, and recorded here all the same. Readers may have seen an event before
+// that, and what is lost in spite of all is announced as above.
+//
+// An allkeys maxmemory-policy may throw any of it away, and Open warns. A stream that is not there although events of it are counted is told of as
+// trimmed; that publishers' ids were forgotten so nobody notices.
 //
 // # When Redis is away
 //
 // Append and Read wait for Options.Timeout and then fail with journal.ErrUnavailable, or ErrUnsettled. Tails wait until it is back and
 // then read on from their last place. Log.Away says since when. Everything that tries again does so with growing, random pauses.
+//
+// # When Redis refuses
+//
+// What Redis denies, as its password was changed, its user may not, it is full, can't write its file or has something else under a key of ours, is an
+// ErrUnavailable at once: it is no fault of who asks. Nothing is recorded by halves, for scripts look before they write. While the follower is refused, or Redis
+// has become a replica, the record is away as above, for nobody can know what is new; while only writing is refused it is not. All goes on by itself when
+// Redis does what it is asked.
 //
 // # Notes
 //

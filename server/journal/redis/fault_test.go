@@ -290,7 +290,9 @@ func TestAdvice(t *testing.T) {
 	}{
 		{[]string{"--appendonly", "no"}, []string{"appendonly"}},
 		{[]string{"--appendonly", "yes", "--appendfsync", "no"}, []string{"appendfsync"}},
-		{[]string{"--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy"}},
+		{[]string{"--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy", "record"}},
+		{[]string{"--appendonly", "yes", "--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"}, []string{"maxmemory-policy", "sign-outs"}},
+		{[]string{"--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "yes"}, []string{"no-appendfsync-on-rewrite"}},
 		{durable, nil},
 	} {
 		t.Run(strings.Join(row.args, " "), func(t *testing.T) {

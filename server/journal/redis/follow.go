@@ -15,23 +15,45 @@ import (
 // Redis was emptied, or stands still.
 const followFor = time.Second
 
+// masterEvery is how often Redis is asked whether it is a master, where it did not say of itself that this changes.
+const masterEvery = 5 * time.Second
+
 // follow reads what is recorded, by whichever instance, once for all Tails of this Log, until Close. It is also who finds out
-// that Redis is away, and that it is back.
+// that Redis is away, or can't be read, and that it is back: as a master, for what a replica has may be old.
 func (l *Log) follow() {
 	wait := backoff{most: time.Second}
-	nudge := "0"
+	nudge, deaf := "0", ""
+	var sure time.Time // when it was a master
 	names := make(map[string]string)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for l.alive(ctx) == nil {
 		err := l.catchUp(ctx, names)
+		if _, why := l.reach.get(); err == nil && (why != nil || time.Since(sure) > masterEvery) {
+			if err = l.master(ctx); err == nil {
+				sure = time.Now()
+			}
+		}
 		if err == nil {
 			wait.reset()
-			l.reach.back(l)
+			l.reach.readable(l)
 			nudge, err = l.nudged(ctx, nudge)
+			switch {
+			case err == nil:
+				deaf = ""
+			case goredis.HasErrorPrefix(err, "UNBLOCKED"):
+				sure, err = time.Time{}, nil
+			case denied(err): // it can be read all the same, only not at once
+				if kind := kindOf(err); kind != deaf {
+					deaf = kind
+					l.logger.Error("Redis does not say when there is something new, and is asked once a second.", "redis", l.where, "err", err)
+				}
+				l.pause(ctx, followFor)
+				err = nil
+			}
 		}
-		if err != nil && l.alive(ctx) == nil {
-			l.reach.lost(l, err)
+		if err != nil {
+			l.reach.unreadable(l, err)
 			l.pause(ctx, wait.delay())
 		}
 	}

@@ -150,6 +150,7 @@ func (l *Log) WatchNotes(ctx context.Context, prefix string, fn func(map[string]
 func (l *Log) keepNotes() {
 	tick := time.NewTicker(readNotesEvery)
 	defer tick.Stop()
+	said := "" // of the last error
 	for {
 		select {
 		case <-l.notes.wake:
@@ -163,9 +164,7 @@ func (l *Log) keepNotes() {
 		if !wanted {
 			continue
 		}
-		if err := l.readNotes(); err != nil && !errors.Is(err, journal.ErrUnavailable) && !errors.Is(err, journal.ErrClosed) {
-			l.logger.Error("The notes could not be read, it will be tried again.", "err", err)
-		}
+		said = l.complain(l.readNotes(), said, "The notes could not be read, it will be tried again.")
 	}
 }
 

@@ -35,6 +35,7 @@ type snapshot struct {
 	kept     uint64
 	trimmed  [len(event.Classes)]uint64 // newest place of each class that retention took out
 	noted    uint64                     // newest change of the notes
+	passed   uint64                     // newest place of a state that is kept only for being the latest, if it is
 	lostFrom uint64                     // the newest place before the break that comes next after span.after
 	lost     bool                       // there is such a break: places between it and span.after were never given here
 
@@ -77,7 +78,7 @@ func (s *snapshot) check(after event.ID) error {
 	return nil
 }
 
-var metaFields = []any{"HMGET", nil, "epoch", "seq", "b0", "b1", "b2", "bk", "t0", "t1", "t2", "notes"}
+var metaFields = []any{"HMGET", nil, "epoch", "seq", "b0", "b1", "b2", "bk", "t0", "t1", "t2", "notes", "done"}
 
 // look takes a snapshot, in one request. It is not a transaction, which a Redis that is full refuses, but what is asked first and last makes it
 // as good as one: events up to the newest place that was read before them are all there, and of those that retention took out
@@ -91,13 +92,17 @@ func (l *Log) look(ctx context.Context, client goredis.UniversalClient, sp span)
 	}
 	fields := slices.Clone(metaFields)
 	fields[1] = l.keys[keyMeta]
-	var lists []*goredis.Cmd
+	var lists, there []*goredis.Cmd
 	for attempt := 0; ; attempt++ {
 		pipe := client.Pipeline()
 		before := pipe.Do(ctx, fields...)
 		brk := pipe.Do(ctx, "ZRANGEBYSCORE", l.keys[keyBreaks], kfrom, "+inf", "LIMIT", 0, 1)
-		lists = lists[:0]
+		lists, there = lists[:0], there[:0]
 		for _, c := range sp.classes {
+			there = append(there, pipe.Do(ctx, "EXISTS", l.keys[keyState+int(c)]))
+			if c == event.State {
+				there = append(there, pipe.Do(ctx, "EXISTS", l.keys[keyKept]))
+			}
 			lists = append(lists, pipe.Do(ctx, "XRANGE", l.keys[keyState+int(c)], from, to, "COUNT", sp.count))
 			if c == event.State { // in this order: what moves meanwhile from the stream to the kept ones is in both, and not in neither
 				lists = append(lists, pipe.Do(ctx, "ZRANGEBYSCORE", l.keys[keyKept], kfrom, kto, "LIMIT", 0, sp.count))
@@ -112,6 +117,7 @@ func (l *Log) look(ctx context.Context, client goredis.UniversalClient, sp span)
 			return s, err
 		}
 		if now.epoch == s.epoch {
+			now.mind(&s, sp.classes, there)
 			s.size, s.kept, s.trimmed, s.noted = now.size, now.kept, now.trimmed, now.noted
 			break
 		}
@@ -155,6 +161,24 @@ func (l *Log) look(ctx context.Context, client goredis.UniversalClient, sp span)
 	return s, nil
 }
 
+// mind counts as trimmed what is not there although something of it should be, as before says too: a Redis that is full may have been told to throw
+// keys away. Retention leaves a stream there, if an empty one. There are the answers of EXISTS in between, of each class and after that of states of those that are kept.
+func (s *snapshot) mind(before *snapshot, classes []event.Class, there []*goredis.Cmd) {
+	gone := func() bool {
+		n, err := there[0].Int()
+		there = there[1:]
+		return err == nil && n == 0
+	}
+	for _, c := range classes {
+		if gone() && before.size[c] > 0 && s.size[c] > 0 {
+			s.trimmed[c] = max(s.trimmed[c], before.head)
+		}
+		if c == event.State && gone() && before.kept > 0 && s.kept > 0 {
+			s.trimmed[c] = max(s.trimmed[c], s.passed)
+		}
+	}
+}
+
 func (s *snapshot) read(meta, brk any) error {
 	list, _ := meta.([]any)
 	if len(list) != len(metaFields)-2 {
@@ -163,7 +187,7 @@ func (s *snapshot) read(meta, brk any) error {
 	if list[0] == nil {
 		return nil
 	}
-	var n [len("0123456789")]uint64
+	var n [len("0123456789a")]uint64
 	for i, v := range list {
 		var err error
 		if n[i], err = number(v); err != nil {
@@ -173,7 +197,7 @@ func (s *snapshot) read(meta, brk any) error {
 	if n[0] == 0 || n[0] > math.MaxUint32 {
 		return fmt.Errorf("%w: epoch %d", errAnswer, n[0])
 	}
-	s.epoch, s.head, s.kept, s.noted = uint32(n[0]), n[1], n[5], n[9]
+	s.epoch, s.head, s.kept, s.noted, s.passed = uint32(n[0]), n[1], n[5], n[9], n[10]
 	copy(s.size[:], n[2:5])
 	copy(s.trimmed[:], n[6:9])
 	if lo, _ := brk.([]any); len(lo) > 0 {

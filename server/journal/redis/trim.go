@@ -2,12 +2,10 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
-	"github.com/mcp-cloud/telltale/server/journal"
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
@@ -91,7 +89,7 @@ func (l *Log) wantTrim() {
 
 // keepTrimmed trims now and then until Close.
 func (l *Log) keepTrimmed() {
-	failing := false
+	said := ""                               // of the last error
 	next := time.NewTimer(rand.N(trimEvery)) // so that instances take turns
 	defer next.Stop()
 	for {
@@ -102,11 +100,7 @@ func (l *Log) keepTrimmed() {
 			return
 		}
 		err := l.Trim(context.Background())
-		known := err == nil || errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrUnavailable)
-		if !known && !failing {
-			l.logger.Error("The record could not be trimmed, it will be tried again.", "err", err)
-		}
-		failing = !known
+		said = l.complain(err, said, "The record could not be trimmed, it will be tried again.")
 		if err != nil {
 			l.pause(context.Background(), time.Second) // and not at once with the next wish
 		}

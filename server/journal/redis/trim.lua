@@ -7,6 +7,9 @@ local m = get('seq', 'b0', 'b1', 'b2', 'bk', 'done', 't0', 't1', 't2', 'strays')
 if not m[1] then return {0, '0', '0', '0'} end
 local bytes, trimmed = {[0] = m[2] or 0, m[3] or 0, m[4] or 0}, {[0] = m[7] or 0, m[8] or 0, m[9] or 0}
 local keptbytes, done, changed = m[5] or 0, m[6] or 0, false
+local wrong = strange(streams[0], 'stream', streams[1], 'stream', streams[2], 'stream', kept, 'zset', latest, 'hash', seen, 'hash', seenlog, 'stream',
+  writers, 'hash', breaks, 'zset', strays, 'zset')
+if wrong then return redis.error_reply(wrong) end
 
 -- What takes nothing goes first: a Redis that is full lets a script write on only after that.
 for class = 0, 2 do
