@@ -119,9 +119,12 @@
   });
   const icon = () => (document.querySelector('link[rel="apple-touch-icon"]') || document.querySelector('link[rel~="icon"]') || {}).href;
   const shown = new Map(); // notifications of this page itself, where there is no service worker
-  // Chromium forgets a notification that is asked for while it is being shown, so one is shown or taken away at a time.
+  // Chromium forgets a notification that is asked for while it is being shown, so one is shown or taken away at a time. It waits for the
+  // notification's picture, which a server that is silent may keep it from for long: the next is not left out for that.
   let last = Promise.resolve();
-  const inTurn = (f) => { last = last.then(f).catch(() => {}); };
+  const inTurn = (f) => {
+    last = last.then(() => Promise.race([f(), new Promise((enough) => setTimeout(enough, 5000))])).catch(() => {});
+  };
 
   // Pages are drawn by the server in the time zone of whom they are for, from the second visit on.
   try {

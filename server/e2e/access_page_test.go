@@ -271,3 +271,27 @@ func TestRecordAwayOnThePage(t *testing.T) {
 	b.wait("the one that vanished", `document.getElementById("instances").textContent.includes("Gone since ")`)
 	b.quiet("503")
 }
+
+// Who signs in again in another tab is told by every page until when that is, though none of them is loaded anew.
+func TestSignedInAgainElsewhere(t *testing.T) {
+	t.Parallel()
+	s, token := serveTokens(t, "--no-host")
+	alice := token("--sub", "alice", "--servers", "*", "--scope", "subscribe,publish,admin", "--ttl", "90d")
+	s.ask(alice, "POST", "/api/servers/web-1/events", picture, 202)
+	b := open(t)
+	b.signIn(s, token("--sub", "bob", "--servers", "*", "--ttl", "2h"), "/")
+	b.live()
+	foot := `document.getElementById("foot-who").innerText`
+	first := eval[string](b, foot)
+	eval[any](b, `window.notReloaded = true; null`)
+	other := b.tab()
+	other.visit(s.url + "/log?auth=" + token("--sub", "bob", "--servers", "*", "--ttl", "60d"))
+	other.live()
+	b.wait("the foot to say until when", foot+` !== `+quote(first))
+	said := eval[string](b, foot)
+	if there := eval[string](other, foot); said != there || !strings.HasPrefix(said, "Signed in as bob, until ") || !eval[bool](b, `window.notReloaded === true`) {
+		t.Errorf("the foot says %q, before %q; in the other tab %q", said, first, there)
+	}
+	b.quiet()
+	other.quiet()
+}

@@ -258,6 +258,7 @@ func TestAnswers(t *testing.T) {
 		{"too early", feed.Response{Status: 425}, "", "", time.Second, 1500 * time.Millisecond},
 		{"too many", feed.Response{Status: 429, RetryAfter: "30"}, "", "", 30 * time.Second, 30 * time.Second},
 		{"too many until a date", feed.Response{Status: 429, RetryAfter: "Sat, 01 Jan 2000 00:00:42 GMT"}, "", "", 42 * time.Second, 42 * time.Second},
+		{"too many for longer than can be counted", feed.Response{Status: 429, RetryAfter: "99999999999999999999"}, "", "", 10 * time.Minute, 10 * time.Minute},
 		{"too many for ever", feed.Response{Status: 429, RetryAfter: "999999999"}, "", "", 10 * time.Minute, 10 * time.Minute},
 		{"server error", feed.Response{Status: 500}, "", "", time.Second, 1500 * time.Millisecond},
 		{"bad gateway", feed.Response{Status: 502, ContentType: "text/html"}, "<p>", "", time.Second, 1500 * time.Millisecond},

@@ -142,7 +142,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 		return 0
 	}
 	var d time.Duration
-	if n, err := strconv.ParseUint(header, 10, 31); err == nil {
+	if n, err := strconv.ParseUint(header, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) { // n is then the most there is
 		d = time.Duration(n) * time.Second
 	} else if t, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", header); err == nil {
 		d = t.Sub(now)

@@ -37,6 +37,7 @@ type follower struct {
 // follow reads the body to its end and returns why it ended.
 func (f *follower) follow(body io.Reader) error {
 	f.decoder.Retry = func(d time.Duration) { f.Backoff.Floor = d }
+	f.decoder.Moved = f.move
 	buf := make([]byte, chunk)
 	for {
 		n, err := body.Read(buf)
@@ -325,6 +326,14 @@ func (f *follower) pass(place event.ID) {
 		f.batch = f.seq.Pass(f.batch, place)
 	}
 	f.count(from)
+}
+
+// move takes an id that came without data: the reader is at that place, as the standard has it. A picture has events in no such order.
+func (f *follower) move(id []byte) {
+	if place, err := event.ParseID(string(id)); err == nil && f.whole {
+		f.flush()
+		f.pass(place)
+	}
 }
 
 // waits reports whether early events wait for those before them: in a picture, or what was missed, there are holes.

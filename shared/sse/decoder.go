@@ -26,6 +26,9 @@ type Decoder struct {
 	Retry func(time.Duration)
 	// Comment, when set, is called with the text of each comment line. The slice is valid during the call.
 	Comment func([]byte)
+	// Moved, when set, is called with the last event ID that a block without data has brought, where it is another than before. There is no
+	// frame for it. The slice is valid during the call.
+	Moved func(id []byte)
 
 	started bool // the place for a byte order mark is past
 	afterCR bool // a "\n" now belongs to the line break before it
@@ -182,11 +185,17 @@ func (d *Decoder) take(line []byte, yield func(Frame) bool) (more bool, err erro
 }
 
 func (d *Decoder) dispatch(yield func(Frame) bool) bool {
-	d.lastID = append(d.lastID[:0], d.id...)
 	if len(d.data) == 0 {
 		d.event = d.event[:0]
+		if !bytes.Equal(d.lastID, d.id) {
+			d.lastID = append(d.lastID[:0], d.id...)
+			if d.Moved != nil {
+				d.Moved(d.lastID)
+			}
+		}
 		return true
 	}
+	d.lastID = append(d.lastID[:0], d.id...)
 	more := yield(Frame{ID: d.lastID, Event: d.event, Data: d.data[:len(d.data)-1]})
 	d.data, d.event = d.data[:0], d.event[:0]
 	return more

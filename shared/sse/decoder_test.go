@@ -171,6 +171,16 @@ func TestDecoderLastID(t *testing.T) {
 	}
 }
 
+func TestDecoderTellsOfAnIDWithoutData(t *testing.T) {
+	var d Decoder
+	var got []string
+	d.Moved = func(id []byte) { got = append(got, string(id)) }
+	decode(t, &d, "id: 1\n\n:\n\nid: 1\n\nid: 2\ndata: x\n\n", "\n\nid: 3\nevent: y\n\n", "id\n\n", "id: 4\n")
+	if want := []string{"1", "3", ""}; !slices.Equal(got, want) {
+		t.Errorf("told of %q, want %q", got, want)
+	}
+}
+
 func TestDecoderStopsWhenToldTo(t *testing.T) {
 	var d Decoder
 	var got []string

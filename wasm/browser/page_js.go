@@ -1,6 +1,9 @@
 package browser
 
-import "syscall/js"
+import (
+	"strings"
+	"syscall/js"
+)
 
 // Online reports whether the browser believes to have a network. It may be wrong in both ways.
 func Online() bool {
@@ -55,6 +58,22 @@ func OnHide(f func(left bool)) (remove func()) {
 	)
 }
 
+// readerKey is where a page that is loaded in any tab leaves for whom it is, and one that is signed out that it is for nobody: see boot.js.
+const (
+	readerKey = "telltale.reader"
+	nobody    = "[null,"
+)
+
+// OnReader calls f when a page for a reader was loaded in another tab: he may have signed in there. F must not wait for anything.
+// Remove ends that and releases what it holds.
+func OnReader(f func()) (remove func()) {
+	return listenTo(js.Global(), "storage", func(e js.Value) {
+		if of := e.Get("newValue"); e.Get("key").Equal(js.ValueOf(readerKey)) && of.Type() == js.TypeString && !strings.HasPrefix(of.String(), nobody) {
+			f()
+		}
+	})
+}
+
 func all(removes ...func()) (remove func()) {
 	return func() {
 		for _, remove := range removes {
@@ -65,11 +84,16 @@ func all(removes ...func()) (remove func()) {
 
 // listen calls f at each such event. f must not wait for anything.
 func listen(target js.Value, event string, f func()) (remove func()) {
+	return listenTo(target, event, func(js.Value) { f() })
+}
+
+// listenTo is listen, and gives f the event.
+func listenTo(target js.Value, event string, f func(event js.Value)) (remove func()) {
 	if !target.Truthy() || !target.Get("addEventListener").Truthy() { // a worker, or node
 		return func() {}
 	}
-	callback := funcOf(func(js.Value, []js.Value) any {
-		f()
+	callback := funcOf(func(_ js.Value, args []js.Value) any {
+		f(args[0])
 		return nil
 	})
 	target.Call("addEventListener", event, callback.Func)

@@ -65,6 +65,24 @@ func TestListenersEnd(t *testing.T) {
 			network += "-"
 		}
 	})
+	read := 0
+	reader := OnReader(func() { read++ })
+	stored := func(key, value any) {
+		e := js.Global().Get("Event").New("storage")
+		e.Set("key", key)
+		e.Set("newValue", value)
+		window.Call("dispatchEvent", e)
+	}
+	stored("telltale.theme", "dark")
+	stored(nil, nil) // all was cleared
+	stored("telltale.reader", nil)
+	stored("telltale.reader", `[null,1]`) // signed out
+	stored("telltale.reader", `["alice",2]`)
+	reader()
+	stored("telltale.reader", `["alice",3]`)
+	if read != 1 {
+		t.Errorf("told %d times of a reader, want once", read)
+	}
 	fire(document, "visibilitychange") // to hidden: no reason to wake
 	fire(document, "resume")
 	document.Set("hidden", false)

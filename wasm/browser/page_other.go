@@ -17,6 +17,9 @@ func OnHide(func(left bool)) (remove func()) { return func() {} }
 // OnWake calls f never.
 func OnWake(func()) (remove func()) { return func() {} }
 
+// OnReader calls f never.
+func OnReader(func()) (remove func()) { return func() {} }
+
 // Picture returns nothing.
 func Picture() []byte { return nil }
 

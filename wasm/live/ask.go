@@ -22,6 +22,7 @@ const (
 
 	sessionsURL = "/api/sessions"
 	clusterURL  = "/api/cluster"
+	meURL       = "/api/me"
 )
 
 // asking is what is asked for. It has a lock of its own, as logReads has.
@@ -32,7 +33,8 @@ type asking struct {
 	what model.Question
 	end  string // the session to be ended; "": none
 
-	again chan struct{} // of one: something of that has changed
+	again  chan struct{} // of one: something of that has changed
+	reader chan struct{} // of one: who reads this may have signed in anew
 }
 
 // Ask says which answers the page shows. They are in the Model soon after, and kept up to date until the next Ask.
@@ -54,6 +56,14 @@ func (p *Program) EndSession(id string) {
 func (a *asking) remind() {
 	select {
 	case a.again <- struct{}{}:
+	default:
+	}
+}
+
+// anew says that who reads this may have signed in anew. It does not wait.
+func (a *asking) anew() {
+	select {
+	case a.reader <- struct{}{}:
 	default:
 	}
 }
@@ -103,6 +113,26 @@ func (p *Program) put(ctx context.Context, what model.Question) {
 	if what&model.AskCluster != 0 {
 		_, body, failed := p.request(ctx, "GET", clusterURL)
 		p.tell(func(m *model.Model) { m.SetCluster(body, failed, time.Now()) })
+	}
+}
+
+// knowReader asks until ctx ends who reads this, and until when, each time that may have changed, where the page is for somebody: it may
+// come out of a cache and be older than his session.
+func (p *Program) knowReader(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.asked.reader:
+		}
+		somebody := false
+		p.View(func(m *model.Model, _ time.Time) { somebody = m.Me != nil && !m.Me.Open })
+		if !somebody || p.asked.call == nil {
+			continue
+		}
+		if _, body, failed := p.request(ctx, "GET", meURL); failed == "" { // else the stream says why, and this is asked again with the next
+			p.tell(func(m *model.Model) { m.SetMe(body) })
+		}
 	}
 }
 

@@ -18,11 +18,18 @@ type clerk struct {
 	asked  []string
 	status int
 	fail   error
+
+	me      string // the answer to who reads this
+	readers int    // how often that was asked
 }
 
 func (c *clerk) call(_ context.Context, method, url string) (int, []byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if url == meURL {
+		c.readers++
+		return c.status, []byte(c.me), c.fail
+	}
 	c.asked = append(c.asked, method+" "+url)
 	body := `{"sessions":[{"id":"a b","agent":"curl/8"}],"max":2}`
 	switch {
@@ -139,5 +146,50 @@ func TestTabsKeepReadersApart(t *testing.T) {
 	a, b := NewTabs(&source{}, nil, "1", alice.Key()), NewTabs(&source{}, nil, "2", bob.Key())
 	if a.name == b.name || a.name != NewTabs(&source{}, nil, "3", alice.Key()).name {
 		t.Errorf("tabs find each other by %q and %q", a.name, b.name)
+	}
+}
+
+// Who reads the page is asked when the server answers again and when a page was loaded in another tab, and not where everybody may read.
+func TestWhoReads(t *testing.T) {
+	for _, tt := range []struct {
+		me    string
+		asked bool
+	}{{`{"user":"alice","expires":"2026-05-12T12:00:00Z"}`, true}, {`{"open":true}`, false}, {``, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &clerk{status: 200, me: `{"user":"alice","expires":"2026-05-12T13:00:00Z"}`}
+			p := New(&source{}, Options{Call: c.call, Me: []byte(tt.me)})
+			p.frames = func(draw func()) frames { return &screen{draw: draw} }
+			defer p.Stop()
+			detach := p.Attach(func(*model.Model, time.Time) {})
+			defer detach()
+			until := func() (s string) {
+				p.View(func(m *model.Model, _ time.Time) {
+					if m.Me != nil && !m.Me.Expires.IsZero() {
+						s = m.Me.Expires.Format("15:04")
+					}
+				})
+				return s
+			}
+			want := func(when, expires string, times int) {
+				t.Helper()
+				synctest.Wait()
+				if !tt.asked {
+					expires, times = "", 0
+				}
+				if got := until(); got != expires || c.readers != times {
+					t.Errorf("%s, %s: until %q, asked %d times, want %q and %d", tt.me, when, got, c.readers, expires, times)
+				}
+			}
+			want("live", "13:00", 1)
+			c.me = `{"user":"alice","expires":"2026-05-12T14:00:00Z"}`
+			p.asked.anew() // as browser.OnReader says
+			want("signed in elsewhere", "14:00", 2)
+			c.me = `{"user":"alice","expires":"2026-05-12T15:00:00Z"}`
+			p.Retry()
+			want("another connection", "15:00", 3)
+			c.answer(401, nil)
+			p.asked.anew()
+			want("signed out", "15:00", 4)
+		})
 	}
 }

@@ -126,7 +126,7 @@ func New(source feed.Source, o Options) *Program {
 		recalls:  make(chan struct{}, 1),
 		saves:    make(chan struct{}, 1),
 		logs:     logReads{again: make(chan struct{}, 1)},
-		asked:    asking{call: o.Call, again: make(chan struct{}, 1)},
+		asked:    asking{call: o.Call, again: make(chan struct{}, 1), reader: make(chan struct{}, 1)},
 		past:     pastReads{call: o.Cached, again: make(chan struct{}, 1)},
 	}
 	p.tabs = alone{}
@@ -251,6 +251,9 @@ func (p *Program) fold(b feed.Batch) {
 	if answered := p.model.Link.Phase.Answered(); answered != p.answered {
 		p.answered = answered
 		p.past.remind()
+		if answered {
+			p.asked.anew()
+		}
 	}
 	if p.draw != nil {
 		p.draw.Request()

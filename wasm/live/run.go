@@ -31,6 +31,7 @@ func (p *Program) start() {
 	ends := []func(){
 		browser.OnNetwork(p.client.SetOnline),
 		browser.OnWake(func() { parts.Go(func() { p.seen(r) }) }),
+		browser.OnReader(p.asked.anew),
 		browser.OnHide(func(left bool) { parts.Go(func() { p.unseen(r, left) }) }),
 	}
 	p.client.SetOnline(browser.Online())
@@ -42,6 +43,7 @@ func (p *Program) start() {
 	parts.Go(func() { p.readLog(ctx) })
 	parts.Go(func() { p.preserve(ctx) })
 	parts.Go(func() { p.inquire(ctx) })
+	parts.Go(func() { p.knowReader(ctx) })
 	parts.Go(func() { p.readPast(ctx) })
 	if !browser.Visible() {
 		parts.Go(func() { p.unseen(r, false) })

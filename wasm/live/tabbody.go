@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcp-cloud/telltale/shared/event"
 	"github.com/mcp-cloud/telltale/shared/feed"
+	"github.com/mcp-cloud/telltale/shared/sse"
 	"github.com/mcp-cloud/telltale/wasm/browser"
 )
 
@@ -24,6 +25,7 @@ type tabBody struct {
 	carry []byte // and is no whole frame yet
 	rest  []byte // what Read has to give next
 	left  bool   // own is closed
+	alien bool   // its frames do not end as our server's do: it is not passed on
 
 	place    string // of the last event given
 	until    string // the end of a stretch of which the server left something out, while what it did not leave out is coming in
@@ -93,8 +95,17 @@ func (b *tabBody) readOwn() {
 		}
 		return
 	}
-	// The server ends every frame with an empty line.
+	// The server ends every frame with an empty line, and writes no other line break than "\n". Whatever else speaks for it is read all the
+	// same, by this tab alone.
 	end := bytes.LastIndex(b.carry, []byte("\n\n"))
+	if b.alien || end < 0 && (bytes.IndexByte(b.carry, '\r') >= 0 || len(b.carry) > sse.DefaultMaxSize) {
+		b.rest, b.carry = b.carry, nil
+		b.alien, b.complete = true, false
+		if b.t.body == b {
+			b.t.end()
+		}
+		return
+	}
 	if end < 0 {
 		return
 	}

@@ -49,6 +49,16 @@ func ReadMe(b []byte) *Me {
 	return m
 }
 
+// SetMe folds in what the server says now of who reads this: until when that is may have changed, as he has signed in again in another tab,
+// and what he may. Of somebody else it takes nothing: the page is not for him, and is loaded anew.
+func (m *Model) SetMe(body []byte) {
+	if me := ReadMe(body); me != nil && m.Me != nil && me.User == m.Me.User && me.Open == m.Me.Open {
+		m.Me = me
+		m.Rev++
+		m.Shape++
+	}
+}
+
 // Key is the same for those who may see the same as the same user. A nil Me is nobody.
 func (m *Me) Key() string {
 	if m == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/mcp-cloud/telltale/shared/event"
 )
 
-// deploy folds in a deployment:* event, and reports whether it is one we know.
-func (s *Server) deploy(e event.Event, action string) bool {
+// deploy folds in a deployment:* event, which may be of a picture, and reports whether it is one we know.
+func (s *Server) deploy(e event.Event, action string, pictured bool) bool {
 	i := slices.Index(stageNames[:], action)
 	if i < 0 {
 		return false
@@ -20,7 +20,8 @@ func (s *Server) deploy(e event.Event, action string) bool {
 	if d.Began.IsZero() {
 		d.Began, d.First = e.Time, e.ID
 	}
-	d.Stage, d.Changed, d.Place = stage, e.Time, e.ID
+	d.Stage, d.Changed, d.Place, d.pictured = stage, e.Time, e.ID, pictured
+	d.mixed = d.mixed || pictured && d.ID != id
 	if d.Reached[stage].IsZero() {
 		d.Reached[stage] = e.Time
 	}

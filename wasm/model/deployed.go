@@ -48,7 +48,7 @@ func (m *Model) ReadDeployments(events []event.Event, since time.Time) {
 			s = newServer(e.Server)
 			read[e.Server] = s
 		}
-		s.deploy(e, action)
+		s.deploy(e, action, false)
 	}
 	for id, was := range read {
 		s := m.servers[id]

@@ -1,8 +1,12 @@
 package model
 
 import (
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/mcp-cloud/telltale/shared/event"
+	"github.com/mcp-cloud/telltale/shared/feed"
 )
 
 // What is left of a deployment that another one overtook is not under way, until it says more.
@@ -67,4 +71,64 @@ func TestReadDeploymentKeepsItsBeginning(t *testing.T) {
 	d := &Deployment{ID: "d1", Progress: nan, First: id(9), Place: id(9), Stage: DeployReady}
 	d.begin(w.m.Server("s").Deployments[0])
 	equal(t, "first, read", d.First, first)
+}
+
+// Of two deployments at once a picture has parts, and not always the end of each: what may have ended is not under way, what can't have is,
+// and where the picture leaves it open the record is to be asked.
+func TestDeploymentsAtOnceInAPicture(t *testing.T) {
+	a, b := `{"id":"a"}`, `{"id":"b"}`
+	for _, tt := range []struct {
+		name   string
+		truth  []string // stage and data in turn; the picture has the newest of each stage
+		live   []string // what comes after it
+		shown  string   // the id of the one under way, before the record is read
+		unsure bool
+		read   string // the same when it is read
+	}{
+		{"the end of one hides that of the other", []string{"started", a, "building", a, "started", b, "provisioning", a, "completed", a, "completed", b}, nil, "", true, ""},
+		{"the other goes on for all the picture can tell", []string{"started", a, "building", a, "started", b, "provisioning", a, "completed", b}, nil, "", true, "a"},
+		{"and says so", []string{"started", a, "building", a, "started", b, "provisioning", a, "completed", b}, []string{"ready", a}, "a", false, "a"},
+		{"the end of one is taken for the other's", []string{"started", a, "started", b, "completed", a}, nil, "", true, "b"},
+		{"an end that came live hides nothing", []string{"started", a, "building", a, "started", b, "provisioning", a}, []string{"completed", b}, "a", false, "a"},
+		{"one after the other", []string{"started", a, "completed", a, "started", b, "building", b}, nil, "b", false, "b"},
+		{"one alone", []string{"started", a, "building", a, "failed", a}, nil, "", false, ""},
+		{"without ids", []string{"started", "", "building", "", "completed", "", "started", "", "building", ""}, nil, "any", false, "any"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.link(feed.CatchingUp)
+			w.control("stream:sync", `{"mode":"fresh"}`)
+			var all, picture []event.Event
+			for i := 0; i < len(tt.truth); i += 2 {
+				w.pass(time.Second)
+				e := w.make("s", "deployment:"+tt.truth[i], tt.truth[i+1])
+				all = append(all, e)
+				picture = append(slices.DeleteFunc(picture, func(old event.Event) bool { return old.Type == e.Type }), e)
+			}
+			w.batch(picture...)
+			w.beat()
+			w.link(feed.Live)
+			for i := 0; i < len(tt.live); i += 2 {
+				w.pass(time.Second)
+				all = append(all, w.make("s", "deployment:"+tt.live[i], tt.live[i+1]))
+				w.batch(all[len(all)-1])
+			}
+			s := w.m.Server("s")
+			name := func() string {
+				switch d := s.Under(); {
+				case d == nil:
+					return ""
+				case d.ID == "":
+					return "any"
+				default:
+					return d.ID
+				}
+			}
+			equal(t, "under way", name(), tt.shown)
+			equal(t, "unsure", s.Unsure(), tt.unsure)
+			w.m.ReadDeployments(all, time.Time{})
+			equal(t, "under way, read", name(), tt.read)
+			equal(t, "unsure, read", s.Unsure(), false)
+		})
+	}
 }

@@ -41,7 +41,8 @@ const agedFloor = 5 * time.Second
 const PictureFresh = time.Minute
 
 // Aged reports whether what is shown of s is the past, at the local time now: while the link is not fresh all servers
-// are, and so they are while its server can't reach its record; while it is live, those that are alive by their own last word and were not heard for two of their intervals.
+// are, and so they are while its server can't reach its record; while it is live, those that are alive by their own last word, and that
+// send metrics and were not heard for two of their intervals, or for minutes where none is known.
 func (m *Model) Aged(s *Server, now time.Time) bool {
 	if p := m.Link.Phase; !p.Fresh() {
 		begins := p == feed.Idle || p == feed.Connecting
@@ -50,11 +51,11 @@ func (m *Model) Aged(s *Server, now time.Time) bool {
 	if !m.Link.Away.IsZero() {
 		return true
 	}
-	every := s.Interval()
-	if m.Link.Phase != feed.Live || every == 0 || !s.Status.State.Alive() {
+	if m.Link.Phase != feed.Live || !s.Status.State.Alive() {
 		return false
 	}
-	return m.Now(now).Sub(s.Seen) > max(2*every, agedFloor)
+	patience := s.patience()
+	return patience > 0 && m.Now(now).Sub(s.Seen) > patience
 }
 
 // Types returns what was seen of each event type, by name. The pointers are the Model's.

@@ -111,6 +111,26 @@ func TestTheServersClock(t *testing.T) {
 	equal(t, "now", w.m.Now(w.now), w.now.Add(w.m.Skew()))
 }
 
+// A page that slept gets all that was sent meanwhile at once: it is not its clock that is wrong.
+func TestAPageThatSlept(t *testing.T) {
+	w := newWorld(t)
+	w.say("s", "server:online", "")
+	for range 3 {
+		w.pass(15 * time.Second)
+		w.say("s", "metrics:cpu", `{"usage":1}`)
+		w.beat()
+	}
+	seen := w.m.Server("s").Seen
+	w.pass(time.Hour)
+	for i := range 239 { // each in a piece of its own
+		sent := w.now.Add(-time.Hour + time.Duration(i+1)*15*time.Second)
+		w.control("stream:heartbeat", `{"serverTime":"`+sent.Format(time.RFC3339)+`"}`)
+		w.pass(time.Millisecond)
+	}
+	equal(t, "skew", w.m.Skew(), 0)
+	equal(t, "heard", w.m.Server("s").Seen, seen)
+}
+
 func TestLinkKeepsItsHistory(t *testing.T) {
 	w := newWorld(t)
 	w.pass(10 * time.Minute)

@@ -51,6 +51,7 @@ func (s *Series) From(t int64) int {
 type Metric struct {
 	At       time.Time     // of the newest sample; zero: never measured
 	Interval time.Duration // between samples, as observed; zero until two came
+	Within   time.Duration // it is no longer than that, as far as thinned samples tell; zero: they don't
 	Series   Series
 }
 

@@ -71,11 +71,23 @@ func (m *Model) PerSecond(r *Rate, now time.Time) float64 {
 type skew struct {
 	last   [8]time.Duration
 	n      int
+	at     time.Time     // when the newest came
 	before time.Duration // what it was in another life of the page: until there is a reading
 }
 
+// readingsApart is how far readings are apart that count as several. A page that was frozen gets those of all that time at once when it is
+// thawed: were they to displace what was read before, it would take its clock to be ahead by as long as it slept.
+const readingsApart = 500 * time.Millisecond
+
 func (s *skew) add(server, local time.Time) {
-	s.last[s.n%len(s.last)] = server.Sub(local)
+	d := server.Sub(local)
+	if s.n > 0 && local.Sub(s.at).Abs() < readingsApart {
+		newest := &s.last[(s.n-1)%len(s.last)]
+		*newest = max(*newest, d)
+		return
+	}
+	s.at = local
+	s.last[s.n%len(s.last)] = d
 	s.n++
 }
 

@@ -56,9 +56,12 @@ func (m *Metric) recall(was *Metric, every time.Duration) {
 	if !m.Known() || was.Series.n == 0 {
 		return
 	}
-	// Of thinned samples the distance says how often they were read, unless it is far longer.
-	if m.Interval == 0 && (every == 0 || was.Interval > every*3/2) {
+	// Of thinned samples the distance says how often they were read, unless it is far longer: there may be more between them.
+	switch {
+	case m.Interval == 0 && (every == 0 || was.Interval > every*3/2):
 		m.Interval = was.Interval
+	case every != 0 && was.Interval > 0:
+		m.Within = was.Interval
 	}
 	m.Series.merge(&was.Series)
 	if every == 0 {

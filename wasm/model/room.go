@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// silentFor is for how long a server has said nothing that gives way to another when there is no room for both: longer than any
-// server that is measured stays silent.
+// silentFor is for how long a server has said nothing that gives way to another when there is no room for both, and that is silent where
+// nobody knows how often it speaks: longer than most servers that are measured stay silent.
 const silentFor = 5 * time.Minute
 
 // server returns the server with that id, new if need be, or nil when there is no room for it at that time.

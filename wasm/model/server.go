@@ -111,6 +111,37 @@ func (s *Server) Interval() time.Duration {
 	return least
 }
 
+// patience returns for how long the server may say nothing and pass for heard: for two of the shortest intervals of its metrics, those
+// that the catalogue does not know included. Where a page has not seen an interval, as the server fell silent before it was
+// opened, for silentFor. It is zero for a server that sends no metrics: nobody knows when it should be heard again.
+func (s *Server) patience() time.Duration {
+	var least time.Duration
+	known := false
+	of := func(m *Metric) {
+		known = known || m.Known()
+		every := m.Interval
+		if every == 0 {
+			every = m.Within
+		}
+		if every > 0 && (least == 0 || every < least) {
+			least = every
+		}
+	}
+	for _, m := range s.metrics() {
+		of(m)
+	}
+	for _, g := range s.Gauges {
+		of(&g.Metric)
+	}
+	switch {
+	case least > 0:
+		return max(2*least, agedFloor)
+	case known:
+		return silentFor
+	}
+	return 0
+}
+
 // Measured returns the time of the newest sample of any metric; zero when there is none.
 func (s *Server) Measured() time.Time {
 	var newest time.Time

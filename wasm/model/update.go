@@ -167,7 +167,7 @@ func (m *Model) said(s *Server, e event.Event, heard, at time.Time) {
 			m.turnedTo(s, was, e, at)
 		}
 	case "deployment":
-		if known = s.deploy(e, action); known {
+		if known = s.deploy(e, action, m.picture); known {
 			m.Shape++
 			m.deployTurned(s, e, at)
 		}

@@ -59,19 +59,33 @@ func appendMe(b []byte, me *model.Me, now time.Time) []byte {
 	return append(b, '.')
 }
 
-// appendFoot appends the line at the foot of every page: for whom it is, and how to leave. It appends nothing where the page does not say.
-func appendFoot(b []byte, me *model.Me, now time.Time) []byte {
+// foot is the line at the foot of every page: for whom it is, and how to leave. Where the page does not say for whom, it has neither.
+type foot struct {
+	who slot
+	of  *model.Me // who it was drawn for
+}
+
+func (f *foot) draw(p *pen, m *model.Model, now time.Time) {
+	if !p.making() && (f.of == m.Me || f.of == nil) { // who was nobody stays so
+		return
+	}
+	f.of = m.Me
+	me := m.Me
 	if me == nil {
-		return add(b, `<footer class="colophon">`+keysButton+`</footer>`)
+		p.raw(keysButton)
+		return
 	}
-	b = add(b, `<footer class="colophon"><p>`)
-	b = appendMe(b, me, now)
-	b = add(b, `</p><a class="link" href="`+accessPath+`">Open streams</a>`)
+	p.open(&f.who, "p", "", "", "foot-who")
+	p.b = appendMe(p.b, me, now)
+	p.shut(&f.who, "p")
+	p.raw(`<a class="link" href="` + accessPath + `">Open streams</a>`)
 	if me.Shared {
-		b = add(b, `<a class="link" href="`+clusterPath+`">Instances</a>`)
+		p.raw(`<a class="link" href="` + clusterPath + `">Instances</a>`)
 	}
-	b = add(b, keysButton)
-	return add(appendSignOut(b, me, "link"), `</footer>`)
+	p.raw(keysButton)
+	if p.making() {
+		p.b = appendSignOut(p.b, me, "link")
+	}
 }
 
 // appendSignOut appends the button that signs out, if there is a session to end. See boot.js for what else it does.

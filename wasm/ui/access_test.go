@@ -103,16 +103,44 @@ func says(n *node) string {
 	return strings.ReplaceAll(b.String(), nnbsp, " ")
 }
 
+// footOf returns what stands at the foot of a page.
+func footOf(me *model.Me) string {
+	m := model.New()
+	m.Me = me
+	return part(func(p *pen) { new(foot).draw(p, m, noon) })
+}
+
 func TestForWhomThePageIs(t *testing.T) {
 	for _, c := range []struct{ me, want string }{
-		{aliceMe, `<footer class="colophon"><p>Signed in as <b>&lt;alice&gt;</b>, until 14:00:00.</p><a class="link" href="/access">Open streams</a>` + keysButton +
-			`<form method="post" action="/signout"><button type="submit" class="link">Sign out</button></form></footer>`},
-		{`{"user":"bob"}`, `<footer class="colophon"><p>Signed in as <b>bob</b>.</p><a class="link" href="/access">Open streams</a>` + keysButton + `</footer>`},
-		{`{"open":true}`, `<footer class="colophon"><p>Open to everyone on this machine.</p><a class="link" href="/access">Open streams</a>` + keysButton + `</footer>`},
-		{``, `<footer class="colophon">` + keysButton + `</footer>`},
+		{aliceMe, `<p id="foot-who">Signed in as <b>&lt;alice&gt;</b>, until 14:00:00.</p><a class="link" href="/access">Open streams</a>` + keysButton +
+			`<form method="post" action="/signout"><button type="submit" class="link">Sign out</button></form>`},
+		{`{"user":"bob"}`, `<p id="foot-who">Signed in as <b>bob</b>.</p><a class="link" href="/access">Open streams</a>` + keysButton},
+		{`{"open":true}`, `<p id="foot-who">Open to everyone on this machine.</p><a class="link" href="/access">Open streams</a>` + keysButton},
+		{``, keysButton},
 	} {
-		if got := string(appendFoot(nil, model.ReadMe([]byte(c.me)), noon)); got != c.want {
+		if got := footOf(model.ReadMe([]byte(c.me))); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+	// Who signs in again in another tab sees it here, as soon as the server is asked; somebody else is nothing for this page.
+	w := newWorld(t)
+	w.begin(noon)
+	w.m.Me = model.ReadMe([]byte(`{"user":"bob","expires":"2026-05-12T11:00:00Z"}`))
+	page, d := mounted(t, &clocked{w, noon}, "/access")
+	for _, c := range []struct{ told, want string }{
+		{``, "Signed in as bob, until 13:00:00."},
+		{`{"user":"bob","expires":"2026-05-12T12:30:00Z"}`, "Signed in as bob, until 14:30:00."},
+		{`{"user":"eve","expires":"2026-05-12T23:30:00Z"}`, "Signed in as bob, until 14:30:00."},
+		{`{"open":true}`, "Signed in as bob, until 14:30:00."},
+		{`<html>`, "Signed in as bob, until 14:30:00."},
+	} {
+		w.m.SetMe([]byte(c.told))
+		page.Paint(w.m, noon)
+		if got := d.root.find("foot-who").words(); got != c.want {
+			t.Errorf("%s: the foot says %q, want %q", c.told, got, c.want)
+		}
+		if got := d.root.find("who").words(); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: the page says %q, want %q", c.told, got, c.want)
 		}
 	}
 	rights := wellFormed(t, string(appendRights(nil, model.ReadMe([]byte(aliceMe)), noon)))

@@ -4,6 +4,7 @@ import (
 	"os"
 	"syscall/js"
 	"testing"
+	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
@@ -68,5 +69,47 @@ func TestAddressIsRefused(t *testing.T) {
 	<-told
 	if got := js.Global().Get("history").Get("said").Call("join", " ").String(); got != "/?find=ab" {
 		t.Errorf("it says %q", got)
+	}
+}
+
+// A notification that never comes to be shown, as its picture does not come, holds the next one up for seconds and not for good.
+func TestNotificationsGoOn(t *testing.T) {
+	was := js.Global().Get("setTimeout")
+	t.Cleanup(func() { js.Global().Set("setTimeout", was) })
+	browsing(t, `
+		const later = globalThis.setTimeout;
+		globalThis.setTimeout = (f, ms, ...rest) => later(f, ms === 5000 ? 1 : ms, ...rest);
+		const shown = [];
+		const registration = { addEventListener() {}, showNotification(title) {
+			shown.push(title);
+			if (title === "bad") return Promise.reject(new Error("no"));
+			if (title === "stuck") return new Promise(() => {});
+			if (title === "last") this.told(shown.join(" "));
+			return Promise.resolve();
+		} };
+		registration.then_ = new Promise((told) => { registration.told = told });
+		globalThis.registration = registration;
+		globalThis.navigator = { serviceWorker: { addEventListener() {}, ready: Promise.resolve(registration) } };
+	`)
+	t.Cleanup(func() { js.Global().Delete("registration") })
+	told := make(chan string, 1)
+	f := js.FuncOf(func(_ js.Value, args []js.Value) any { told <- args[0].String(); return nil })
+	defer f.Release()
+	ready := js.FuncOf(func(js.Value, []js.Value) any {
+		for _, title := range []string{"first", "stuck", "bad", "last"} {
+			js.Global().Get("telltale").Call("notify", title, title, "", "/")
+		}
+		return nil
+	})
+	defer ready.Release()
+	js.Global().Get("navigator").Get("serviceWorker").Get("ready").Call("then", ready)
+	js.Global().Get("registration").Get("then_").Call("then", f)
+	select {
+	case got := <-told:
+		if got != "first stuck bad last" {
+			t.Errorf("shown were %q", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the last one was never shown")
 	}
 }

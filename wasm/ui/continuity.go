@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mcp-cloud/telltale/shared/feed"
 	"github.com/mcp-cloud/telltale/wasm/model"
 )
 
@@ -93,6 +94,50 @@ func gapReason(reason string) string {
 	return string(AppendText(nil, reason))
 }
 
+// wholeUntil returns until when all that the server recorded is here, while it is not known to be up to now: since the link was lost, since
+// the last fetch of a page that polls, or since the server can't reach its record. Zero: it is all here.
+func wholeUntil(l *model.Link) (until time.Time) {
+	if br := lastBreak(l); br != nil && br.To.IsZero() {
+		until = br.From
+	}
+	if l.Phase == feed.Polling {
+		until = l.Lost
+	}
+	if until.Before(l.Account.Since) { // it began anew meanwhile
+		return time.Time{}
+	}
+	return until
+}
+
+// appendWhole appends since when nothing is missing, and until when where that is over: "Continuous since 12:04:09", "Continuous from
+// 12:04:09 to 12:40:02".
+func appendWhole(b []byte, l *model.Link, now time.Time) []byte {
+	until := wholeUntil(l)
+	if until.IsZero() {
+		return AppendWhen(add(b, "Continuous since "), l.Account.Since, now)
+	}
+	b = AppendWhen(add(b, "Continuous from "), l.Account.Since, now)
+	return AppendWhen(add(b, " to "), until, now)
+}
+
+// skewShown is how far two clocks are apart when it matters: a time that is read off the one can't be compared with one of the other, and no
+// network takes so long.
+const skewShown = 5 * time.Second
+
+// appendSkew appends how far this device's clock is from the server's; nothing where that is too little to matter.
+func appendSkew(b []byte, m *model.Model) []byte {
+	skew, way := m.Skew(), " behind the server's"
+	if skew < 0 {
+		skew, way = -skew, " ahead of the server's"
+	}
+	if skew < skewShown {
+		return b
+	}
+	b = add(b, "this device's clock is ")
+	b = AppendDuration(b, skew)
+	return add(b, way)
+}
+
 // appendContinuity appends the panel the pill opens.
 func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 	l := &m.Link
@@ -101,15 +146,26 @@ func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 	if a.Since.IsZero() {
 		b = add(b, "Not connected yet</h2></div>")
 	} else {
-		b = add(b, "Continuous since ")
-		b = AppendWhen(b, a.Since, now)
+		b = appendWhole(b, l, now)
 		b = add(b, `</h2><small>`)
-		b = AppendDurationLong(b, now.Sub(a.Since))
-		b = add(b, `</small></div><p>Every event since then is here, in order`)
+		if until := wholeUntil(l); until.IsZero() {
+			b = AppendDurationLong(b, now.Sub(a.Since))
+			b = add(b, `</small></div><p>Every event since then is here, in order`)
+		} else {
+			b = AppendDurationLong(b, until.Sub(a.Since))
+			b = add(b, `</small></div><p>Every event of that time is here, in order`)
+		}
+		sep := ", but for "
 		if a.Skipped > l.Before { // with each stretch that is gone Since begins anew
-			b = add(b, ", but for ")
+			b = add(b, sep)
 			b = AppendCount(b, int64(a.Skipped-l.Before))
 			b = add(b, " skipped")
+			sep = " and "
+		}
+		if a.Bad > 0 {
+			b = add(b, sep)
+			b = AppendCount(b, int64(a.Bad))
+			b = add(b, " that could not be read")
 		}
 		b = add(b, ".</p>")
 	}
@@ -168,6 +224,11 @@ func appendContinuity(b []byte, m *model.Model, now time.Time) []byte {
 	if m.Me != nil && m.Me.Shared {
 		b = add(b, `; <a class="link" href="`+clusterPath+`">instances</a>`)
 	}
+	if skew := appendSkew(nil, m); len(skew) > 0 {
+		b = add(b, `</dd><dt>Clocks</dt><dd>`)
+		b = append(b, skew...)
+		b = add(b, "; ages are counted by the server's")
+	}
 	if m.Me != nil {
 		b = add(b, `</dd><dt>Access</dt><dd>`)
 		b = appendMe(b, m.Me, now)
@@ -181,9 +242,7 @@ func ContinuityText(m *model.Model, now time.Time) string {
 	a := &l.Account
 	b := []byte("Telltale, " + now.Format("2006-01-02 15:04:05 -07:00") + "\n")
 	if !a.Since.IsZero() {
-		b = add(b, "Continuous since ")
-		b = AppendWhen(b, a.Since, now)
-		b = append(b, '\n')
+		b = append(appendWhole(b, l, now), '\n')
 	}
 	b = append(b, "Link "+l.Phase.String()+" since "...)
 	b = AppendWhen(b, l.Since, now)
@@ -195,7 +254,14 @@ func ContinuityText(m *model.Model, now time.Time) string {
 	b = AppendCount(b, int64(a.Repeated))
 	b = add(b, ", skipped ")
 	b = AppendCount(b, int64(a.Skipped))
+	if a.Bad > 0 {
+		b = add(b, ", not understood ")
+		b = AppendCount(b, int64(a.Bad))
+	}
 	b = append(b, "\nPlace "+m.Place.String()+"\n"...)
+	if skew := appendSkew(nil, m); len(skew) > 0 {
+		b = append(append(b, skew...), '\n')
+	}
 	for _, i := range interruptions(m, now) {
 		b = AppendWhen(b, i.at, now)
 		b = append(b, "  "+unescape(i.what)+" "+unescape(i.then)+"\n"...)

@@ -37,6 +37,7 @@ type fleet struct {
 	listed    time.Time // the last look
 	ranked    time.Time // when rank was made
 	shape     uint64    // of the Model then
+	life      uint64    // the life of the Model, and one more, in which deployments were looked after
 	templates []string
 
 	byID   map[string]*card
@@ -75,6 +76,7 @@ func newFleet() *fleet {
 func (f *fleet) title() string { return "Fleet" }
 
 func (f *fleet) draw(p *pen, m *model.Model, now time.Time) {
+	f.wish(p, m)
 	if f.list(p, m, now) {
 		f.sorted = false
 		f.span = f.spanOf(m, now)

@@ -231,3 +231,16 @@ func (f *fleet) skip(changes string) {
 		}
 	}
 }
+
+// wish asks for the deployments of before, once in the life of a record, where the picture that the stream began with leaves it open what is
+// under way: of two deployments of a server at once it has parts.
+func (f *fleet) wish(p *pen, m *model.Model) {
+	if p.making() || !m.Complete || !m.Link.Phase.Answered() || f.life == m.Life+1 {
+		return
+	}
+	f.life = m.Life + 1
+	if d := m.Deployed; d.All || !d.Since.IsZero() || d.Reading || !slices.ContainsFunc(m.Servers(), (*model.Server).Unsure) {
+		return
+	}
+	p.wishes = append(p.wishes, model.Wish{Deployments: true, Back: deploymentsBack})
+}

@@ -165,3 +165,95 @@ func TestContinuitySaysWhatIsMissingSinceItsBeginning(t *testing.T) {
 		gap(`{"reason":"slow","count":4}`), gap(`{"reason":"trimmed"}`), gap(`{"reason":"slow","count":5}`)}})
 	says("a loss amid", "in order, but for 5 skipped.")
 }
+
+// Nothing is promised of the time since the link was lost, since a page that polls fetched last, or since the server lost its record; and
+// what could not be read is told.
+func TestContinuityPromisesNoMoreThanIsHere(t *testing.T) {
+	at := func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) } // noon is 12:41:07
+	away := func(w *world) { w.control("stream:gap", at(60), `{"reason":"pending"}`) }
+	lost := func(p feed.Phase) func(w *world) {
+		return func(w *world) {
+			w.phase(p, at(75), func(s *feed.State) { s.Lost, s.Reason = at(60), "gone" })
+		}
+	}
+	back := func(p feed.Phase) func(w *world) {
+		return func(w *world) { w.phase(p, at(80), func(s *feed.State) { s.Lost = time.Time{} }) }
+	}
+	const (
+		whole  = "Continuous since 12:41:07|2 min 00 s|Every event since then is here, in order."
+		broken = "Continuous from 12:41:07 to 12:42:07|1 min 00 s|Every event of that time is here, in order."
+	)
+	for _, tt := range []struct {
+		name string
+		then []func(w *world)
+		want string
+	}{
+		{"live", nil, whole},
+		{"lost at once", []func(w *world){func(w *world) {
+			w.phase(feed.Reconnecting, at(0), func(s *feed.State) { s.Lost = noon })
+		}}, "Continuous from 12:41:07 to 12:41:07|0 s|Every event of that time is here, in order."},
+		{"silent", []func(w *world){lost(feed.Stale)}, broken},
+		{"reconnecting", []func(w *world){lost(feed.Reconnecting)}, broken},
+		{"offline", []func(w *world){lost(feed.Offline)}, broken},
+		{"refused", []func(w *world){lost(feed.Refused)}, broken},
+		{"catching up", []func(w *world){lost(feed.Reconnecting), back(feed.CatchingUp)}, broken},
+		{"live again", []func(w *world){lost(feed.Reconnecting), back(feed.CatchingUp), back(feed.Live)}, whole},
+		{"polling", []func(w *world){func(w *world) { w.phase(feed.Polling, at(60), func(s *feed.State) { s.Lost = at(60) }) }}, broken},
+		{"without its record", []func(w *world){away}, broken},
+		{"not all understood", []func(w *world){func(w *world) { w.acc.Bad = 2; w.publish(at(60)) }}, strings.Replace(whole, "order.", "order, but for 2 that could not be read.", 1)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin(noon)
+			for _, then := range tt.then {
+				then(w)
+			}
+			words := func(b []byte) string {
+				return strings.ReplaceAll(wellFormed(t, "<div>"+string(b)+"</div>"), nnbsp, " ")
+			}
+			if got := words(appendContinuity(nil, w.m, at(120))); !strings.HasPrefix(got, strings.ReplaceAll(tt.want, "|", "")) {
+				t.Errorf("the panel says %q, want %q first", got, tt.want)
+			}
+			line, _, _ := strings.Cut(tt.want, "|")
+			if strip := words(appendThreadLine(nil, w.m, at(120))); !strings.HasPrefix(strip, strings.NewReplacer(" from", "", " to ", "–").Replace(line)) {
+				t.Errorf("the strip says %q, want %q first", strip, line)
+			}
+			if text := ContinuityText(w.m, at(120)); !strings.Contains(text, "\n"+line+"\n") || strings.Contains(text, "not understood 2") != (w.acc.Bad > 0) {
+				t.Errorf("copied as text: %s", text)
+			}
+		})
+	}
+}
+
+// How far the clocks are apart is said where it matters, and which of them is which.
+func TestClocksThatDisagree(t *testing.T) {
+	for _, tt := range []struct {
+		ahead time.Duration // of the server's clock
+		want  string        // "": nothing
+		clock string        // of the server, in the strip
+	}{
+		{0, "", ""}, {4 * time.Second, "", ""}, {-4 * time.Second, "", ""},
+		{5*time.Minute + 12*time.Second, "this device's clock is 5 min 12 s behind the server's", "server 12:46:19"},
+		{-time.Hour, "this device's clock is 1 h ahead of the server's", "server 11:41:07"},
+	} {
+		w := newWorld(t)
+		w.begin(noon)
+		for i := range 8 {
+			at := noon.Add(time.Duration(i-8) * time.Second)
+			w.control("stream:heartbeat", at, `{"serverTime":"`+at.Add(tt.ahead).UTC().Format(time.RFC3339)+`"}`)
+		}
+		words := func(b []byte) string {
+			return strings.ReplaceAll(wellFormed(t, "<div>"+string(b)+"</div>"), nnbsp, " ")
+		}
+		for where, says := range map[string]string{
+			"the panel": words(appendContinuity(nil, w.m, noon)), "the text": strings.ReplaceAll(ContinuityText(w.m, noon), nnbsp, " "),
+		} {
+			if strings.Contains(says, "this device's clock") != (tt.want != "") || !strings.Contains(says, tt.want) {
+				t.Errorf("%v: %s says %q, want %q", tt.ahead, where, says, tt.want)
+			}
+		}
+		if strip := words(appendThreadLine(nil, w.m, noon)); strings.Contains(strip, "server ") != (tt.clock != "") || !strings.HasSuffix(strip, tt.clock) {
+			t.Errorf("%v: the strip says %q, want %q", tt.ahead, strip, tt.clock)
+		}
+	}
+}

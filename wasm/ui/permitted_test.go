@@ -87,7 +87,7 @@ func TestInstancesAreLinked(t *testing.T) {
 		w := newWorld(t)
 		w.begin(noon)
 		w.m.Me = model.ReadMe([]byte(me))
-		foot, panel := string(appendFoot(nil, w.m.Me, noon)), string(appendContinuity(nil, w.m, noon))
+		foot, panel := footOf(w.m.Me), string(appendContinuity(nil, w.m, noon))
 		if got := strings.Count(foot, `href="/cluster"`) + strings.Count(panel, `href="/cluster"`); got != links {
 			t.Errorf("%s: %d links, want %d, in %s\n%s", me, got, links, foot, panel)
 		}

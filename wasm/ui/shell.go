@@ -59,6 +59,7 @@ type Page struct {
 	pen                     pen
 	mark, pill, thread, pop slot
 	banner                  banner
+	colophon                foot
 	threadSecond            int64
 	announce                announcer
 }
@@ -260,7 +261,8 @@ func (s *Page) makeShell(m *model.Model, now time.Time) {
 	s.strip = part(func(q *pen) { s.drawThread(q, m, now) })
 	s.notice = part(func(q *pen) { s.banner.draw(q, m, now) })
 	s.foot = part(func(q *pen) {
-		q.raw(strings.TrimSuffix(string(appendFoot(nil, m.Me, now)), `</footer>`))
+		q.raw(`<footer class="colophon">`)
+		s.colophon.draw(q, m, now)
 		s.bell.draw(q, s.watch, "", "bell-all")
 		q.raw(`</footer>`)
 	})
@@ -285,6 +287,7 @@ func (s *Page) Paint(m *model.Model, now time.Time) {
 	s.drawPill(p, m, now)
 	s.drawThread(p, m, now)
 	s.banner.draw(p, m, now)
+	s.colophon.draw(p, m, now)
 	s.bell.draw(p, s.watch, "", "bell-all")
 	if s.open {
 		s.drawContinuity(p, m, now)

@@ -22,8 +22,17 @@ func appendThreadLine(b []byte, m *model.Model, now time.Time) []byte {
 	case l.Account.Since.IsZero():
 		b = add(b, "Not connected yet")
 	default:
-		b = add(b, "Continuous since <b>")
+		until := wholeUntil(l)
+		if until.IsZero() {
+			b = add(b, "Continuous since <b>")
+		} else {
+			b = add(b, "Continuous <b>")
+		}
 		b = AppendWhen(b, l.Account.Since, now)
+		if !until.IsZero() { // a phone has room for no more words
+			b = add(b, "–")
+			b = AppendWhen(b, until, now)
+		}
 		b = add(b, "</b>")
 	}
 	b = add(b, `</span>`)
@@ -54,7 +63,13 @@ func appendThreadLine(b []byte, m *model.Model, now time.Time) []byte {
 	b = appendThread(b, m, now)
 	b = add(b, `</div><span class="clock">now <b>`)
 	b = AppendClock(b, now)
-	return add(b, `</b></span>`)
+	b = add(b, `</b>`)
+	if skew := m.Skew(); skew.Abs() >= skewShown {
+		b = add(b, ` server <b>`)
+		b = AppendClock(b, m.Now(now))
+		b = add(b, `</b>`)
+	}
+	return add(b, `</span>`)
 }
 
 func anyLost(l *model.Link) bool {

@@ -20,7 +20,7 @@ type Source struct {
 	URL    string
 	Method string           // "" means GET
 	Header http.Header      // sent with each request; Accept and Last-Event-ID are Source's own
-	Body   func() io.Reader // of each request; nil means none
+	Body   func() io.Reader // of each request, and again where that is redirected; nil means none
 	Client *http.Client     // nil means http.DefaultClient; its Timeout would cut streams, so leave it zero
 }
 
@@ -44,6 +44,9 @@ func (s *Source) Open(ctx context.Context, r feed.Request) (*feed.Response, erro
 	}
 	if err != nil {
 		return nil, &feed.RefusedError{Detail: "httpsource: " + err.Error()}
+	}
+	if s.Body != nil && req.GetBody == nil { // a redirect may ask for it again
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(s.Body()), nil }
 	}
 	if s.Header != nil {
 		req.Header = s.Header.Clone()
@@ -75,6 +78,9 @@ func check(u *url.URL, h http.Header) error {
 		return fmt.Errorf(`URL %q: want something like "http://127.0.0.1:8080/api/events"`, u.Redacted())
 	}
 	for name, values := range h {
+		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7F || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }) {
+			return fmt.Errorf("header %q: that is no name of a header", name)
+		}
 		for _, v := range values {
 			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F }) {
 				return fmt.Errorf("header %s: there is a control character in it, such as a line break at its end", name)

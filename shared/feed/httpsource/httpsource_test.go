@@ -64,6 +64,30 @@ func TestAsksAsTold(t *testing.T) {
 	}
 }
 
+// A redirect that keeps the method keeps the body too, whatever reader it is.
+func TestFollowsRedirects(t *testing.T) {
+	for _, status := range []int{http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/there" {
+				http.Redirect(w, r, "/there", status)
+				return
+			}
+			b, _ := io.ReadAll(r.Body)
+			w.Header().Set("Content-Type", r.Method+" "+string(b)+" "+r.Header.Get("Last-Event-ID"))
+		}))
+		s := &httpsource.Source{URL: srv.URL, Method: "POST", Client: srv.Client(), Body: func() io.Reader { return io.MultiReader(strings.NewReader("which")) }}
+		answer, err := s.Open(t.Context(), feed.Request{LastEventID: "a.5"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.Status != 200 || answer.ContentType != "POST which a.5" {
+			t.Errorf("%d: got %d, %q", status, answer.Status, answer.ContentType)
+		}
+		srv.Close()
+	}
+}
+
 // What no request can be made of is said once, and not tried for ever.
 func TestWhatCanNotBeAsked(t *testing.T) {
 	for _, row := range []struct {
@@ -75,6 +99,7 @@ func TestWhatCanNotBeAsked(t *testing.T) {
 		{"another scheme", "ftp://me:secret@127.0.0.1/api/events", nil, `URL "ftp://me:xxxxx@127.0.0.1/api/events": want something like "http://`},
 		{"no host", "http:///api/events", nil, "want something like"},
 		{"a line break in a token", "http://127.0.0.1:1/api/events", http.Header{"Authorization": {"Bearer x\n"}}, "header Authorization: there is a control character"},
+		{"a name that is none", "http://127.0.0.1:1/api/events", http.Header{"X Y": {"z"}}, `header "X Y": that is no name`},
 	} {
 		client := feed.Client{Source: &httpsource.Source{URL: row.url, Header: row.header}, Handle: func(feed.Batch) {}}
 		err := client.Run(t.Context())
