@@ -1,4 +1,4 @@
-// What must happen before the app is there, and the three things about this page that only the page itself can do.
+// What must happen before the app is there, and what only the page itself can do.
 // Loaded in the head and not deferred, so that the theme is right from the first paint.
 (() => {
   const root = document.documentElement;
@@ -205,6 +205,21 @@
     event.preventDefault();
   });
 
+  // A menu closes as others do: by Escape, which closes nothing else then, and by a click beside it.
+  const closeMenu = (unless) => {
+    const menu = document.querySelector(".menu[open]");
+    if (!menu || menu.contains(unless)) return false;
+    menu.open = false;
+    return menu;
+  };
+  addEventListener("click", (event) => { closeMenu(event.target); }, true);
+  addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && closeMenu();
+    if (!menu) return;
+    menu.querySelector("summary").focus();
+    event.stopImmediatePropagation();
+  });
+
   // Keys reach the app as "key" events on its root, wherever the focus is, but for keys that are text in a field.
   const keys = new Set(["/", "?", "j", "k", "p", "c", "Escape", "ArrowLeft", "ArrowRight", "Enter"]);
   addEventListener("keydown", (event) => {
@@ -271,6 +286,46 @@
     if (app) app.dispatchEvent(new CustomEvent("address"));
   });
 
+  // Who goes Back comes to where he was: to the link that he followed from there, which stands where it stood. The browser alone comes no
+  // further than what is drawn by then, and the app draws a long list bit by bit; what it has not drawn in three seconds is not there any more.
+  const left = new Map(); // by address
+  let comes, arriving;
+  addEventListener("scroll", (event) => {
+    if (event.target === document && !arriving) left.set(location.href, { y: scrollY });
+  }, { passive: true });
+  addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest("#screen a[href]");
+    if (link) left.set(location.href, { y: scrollY, link: link.getAttribute("href"), top: link.getBoundingClientRect().top, focus: event.isTrusted && event.detail === 0 });
+  }, true);
+  addEventListener("popstate", () => { comes = { at: location.href, ...left.get(location.href) }; });
+  function arrive() {
+    const to = comes && comes.at === location.href ? comes : {};
+    comes = undefined;
+    if (arriving) arriving.abort();
+    scrollTo(0, 0);
+    if (!to.y) return;
+    const mine = arriving = new AbortController();
+    const done = () => {
+      mine.abort();
+      if (arriving === mine) arriving = undefined;
+    };
+    for (const hand of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(hand, done, { passive: true, signal: mine.signal });
+    const until = performance.now() + 3000;
+    let still = 0;
+    const look = () => {
+      if (mine.signal.aborted) return;
+      const link = to.link && document.querySelector(`#screen a[href="${CSS.escape(to.link)}"]`);
+      const y = link ? scrollY + link.getBoundingClientRect().top - to.top : to.y;
+      const far = Math.abs(y - scrollY) > 1;
+      if (far) scrollTo(0, y);
+      still = far || to.link && !link ? 0 : still + 1; // what comes into sight takes its own height, and moves what is below
+      if (still < 10 && performance.now() < until) return requestAnimationFrame(look);
+      if (link && to.focus) link.focus({ preventScroll: true });
+      done();
+    };
+    requestAnimationFrame(look);
+  }
+
   // Browsers refuse, some with an exception, who says another address many times in a short while, as a key that is held down has us do. Then
   // the newest of them is said a little later, unless the reader has gone elsewhere by then.
   let unsaid;
@@ -280,6 +335,35 @@
       const here = location.href;
       unsaid = setTimeout(() => { if (location.href === here) address(method, url); }, 1000);
     }
+    left.set(location.href, { y: window.scrollY });
+  }
+
+  let asked; // the button that was used last
+  addEventListener("click", (event) => { asked = event.target.closest && event.target.closest("button"); }, true);
+  function copySelected(text) {
+    const from = document.activeElement;
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "sr";
+    document.body.append(field);
+    field.select();
+    let done = false;
+    try { done = document.execCommand("copy"); } catch { /* nor that */ }
+    field.remove();
+    if (from) from.focus({ preventScroll: true });
+    return done;
+  }
+  // For two seconds; a button that is painted anew meanwhile says at once what it said before.
+  function told(button, words) {
+    const say = document.getElementById("say");
+    if (say) say.textContent = words;
+    if (!button || button.dataset.was || !/^copy/.test(button.dataset.do || "")) return;
+    button.dataset.was = button.textContent;
+    button.textContent = words;
+    setTimeout(() => {
+      button.textContent = button.dataset.was;
+      delete button.dataset.was;
+    }, 2000);
   }
 
   // What is in the list of types is brought into sight within that alone: the page stays where it is.
@@ -293,6 +377,8 @@
 
   window.telltale = {
     address,
+    // Goes to where a page that has just been come to begins, or on the way Back to where it was left.
+    arrive,
     theme: () => theme,
     // The next of system, dark, light; shown, remembered and returned.
     nextTheme() {
@@ -348,9 +434,13 @@
       const n = shown.get(tag);
       if (n) n.close();
     },
-    // Resolves to nothing and never fails: an older browser, or a page without permission, copies by selection.
-    copy(text) {
-      if (navigator.clipboard) navigator.clipboard.writeText(text).catch(() => {});
+    // Copies, and says on the button that asked for it whether that was possible. Where the browser gives no page its clipboard, as on
+    // plain http from another machine, a selection is copied.
+    async copy(text) {
+      const button = asked;
+      let done = true;
+      try { await navigator.clipboard.writeText(text); } catch { done = copySelected(text); }
+      told(button, done ? "Copied" : "Not copied");
     },
   };
 })();

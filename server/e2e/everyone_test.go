@@ -216,7 +216,7 @@ func TestLogEndsInSight(t *testing.T) {
 	b := open(t)
 	for _, size := range [][2]int64{{390, 844}, {320, 640}, {844, 390}, {1280, 800}} {
 		call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: size[0], Height: size[1], DeviceScaleFactor: 1})
-		for _, path := range []string{"/log", "/log?find=ready&server=web-1", "/servers/web-1?view=log"} {
+		for _, path := range []string{"/log", "/log?find=ready&server=web-1", "/servers/web-1?view=log", "/events/live"} {
 			if strings.HasPrefix(path, "/servers") && size[0] >= 800 {
 				continue // it stands below the charts
 			}

@@ -185,6 +185,7 @@ func (p *Program) readOlder(ctx context.Context, server string) error {
 	for stretch := uint64(firstStretch); ; {
 		floor := p.floor(server)
 		if floor.IsZero() { // nothing was ever recorded
+			p.tell(func(m *model.Model) { m.ReadOlder(server, nil, floor, true, false) })
 			return nil
 		}
 		q := lineQuery(server)

@@ -91,6 +91,33 @@ func TestSkippedLinesAreReadBack(t *testing.T) {
 	})
 }
 
+// A record that nothing was written to has no older lines, and whoever wants some is told.
+func TestAnEmptyRecordBeginsHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, rec, _ := spoken(t, 0, 0)
+		p, _ := program(src, nil)
+		p.record = rec
+		detach := p.Attach(func(*model.Model, time.Time) {})
+		synctest.Wait()
+		p.ReadLog(model.Wish{})
+		synctest.Wait()
+		begins := func() (begins bool) {
+			p.View(func(m *model.Model, _ time.Time) { begins = m.Log.Past("").Begin })
+			return begins
+		}
+		if !begins() {
+			t.Error("there may be older lines")
+		}
+		src.publish(t, event.Draft{Type: "logs:app", Data: []byte(`{"message":"first"}`)})
+		synctest.Wait()
+		if got := shown(p); got != "first" || !begins() {
+			t.Errorf("after the first line: %q, begins: %v", got, begins())
+		}
+		detach()
+		p.Stop()
+	})
+}
+
 func TestOlderLinesAreReadUntilTheRecordBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src, rec, _ := spoken(t, 2500, 5)

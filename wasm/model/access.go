@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mcp-cloud/telltale/shared/event"
@@ -35,6 +36,19 @@ func (m *Me) Sees(typ string) bool {
 		m.types = &f
 	}
 	return m.types.MatchType(typ)
+}
+
+// SeesAny reports whether events of a category, "logs", may be among what the reader may see.
+func (m *Me) SeesAny(category string) bool {
+	if m.Sees(category + ":") { // by a pattern
+		return true
+	}
+	for typ := range strings.SplitSeq(m.Types, ",") {
+		if strings.HasPrefix(strings.TrimSpace(typ), category+":") {
+			return true
+		}
+	}
+	return false
 }
 
 // May reports whether the reader has the scope. A nil Me is not known to be refused anything.

@@ -362,6 +362,13 @@ func reveal(selector string) {
 	}
 }
 
+// arrive has the browser scroll to where a page begins that was just come to, or on the way Back to where it was left. See boot.js.
+func arrive() {
+	if boot := app.Window().Get("telltale"); boot.Truthy() {
+		boot.Call("arrive")
+	}
+}
+
 // look has the browser see whether there is another version of the app. See boot.js.
 func look() {
 	if boot := app.Window().Get("telltale"); boot.Truthy() {

@@ -161,10 +161,15 @@ func appendBars[T any](b []byte, p plot, tag string, list []T, width int64, zero
 func appendYLabels(b []byte, c Chart) []byte {
 	b = add(b, `<div class="ys" aria-hidden="true">`)
 	for _, band := range c.Bands {
-		p := c.plot(band)
+		p, above := c.plot(band), -chartH
 		for _, v := range band.Ticks {
+			y := p.y(v)
+			if max(y-above, above-y) < chartH/10 {
+				continue // one would stand in the other: zero, and a least that is hardly below it
+			}
+			above = y
 			b = add(b, `<span style="top:`)
-			b = appendShare(b, float64(p.y(v))/chartH)
+			b = appendShare(b, float64(y)/chartH)
 			b = add(b, `">`)
 			if !band.Signed {
 				v = math.Abs(v)

@@ -29,7 +29,8 @@ func (v *deployments) appendNoMatch(b []byte) []byte {
 const firstDeployment = `<h2>No deployment has been heard of yet</h2><p>Publish where one stands and it appears here; each event of it has the same id.</p>` +
 	`<div class="code"><pre id="curl"><span class="dim">$ </span>curl -H "Content-Type: application/json" \` + "\n" +
 	`    -d '{"type":"deployment:building","serverId":"github-mcp",` + "\n" +
-	`         "data":{"id":"d-1","version":"2.8.1","progress":60,"stage":"compile"}}' \` + "\n    "
+	`         "data":{"id":"d-1","version":"2.8.1",` + "\n" +
+	`                 "progress":60,"stage":"compile"}}' \` + "\n    "
 
 const firstDeploymentEnd = `/api/events</pre><button class="btn" type="button" data-do="copy" data-of="curl">Copy</button></div>` +
 	`<p>Then <code>deployment:provisioning</code>, <code>deployment:ready</code> and <code>deployment:completed</code>, or <code>deployment:failed</code> with an error. <a class="link" href="/events/deployment:started">All their fields</a></p>`
@@ -43,8 +44,8 @@ func (v *deployments) drawFirst(p *pen, m *model.Model) {
 	}
 	p.shutAttr(&v.first, "class")
 	p.raw(`>`)
-	if me := m.Me; !me.Sees("deployment:started") || !me.May("publish") { // what the reader may not do is nothing to teach him
-		if me.Sees("deployment:started") {
+	if me := m.Me; !me.SeesAny("deployment") || !me.May("publish") { // what the reader may not do is nothing to teach him
+		if me.SeesAny("deployment") {
 			p.raw(`<h2>No deployment has been heard of yet</h2><p>It appears here as soon as somebody publishes where one stands.`)
 		} else {
 			p.raw(`<h2>Deployments are not among what you may see</h2><p>Your token is for events of these types: `)

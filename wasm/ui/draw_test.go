@@ -193,6 +193,17 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// A value hardly below zero has no label of its own: it would stand in that of zero.
+func TestChartLabelsStandApart(t *testing.T) {
+	for least, want := range map[float64]string{-.5: "100\u202f%0\u202f%", -50: "100\u202f%0\u202f%-50\u202f%"} {
+		c := testChart()
+		c.Bands[0].Lo, c.Bands[0].Signed, c.Bands[0].Ticks = least, true, []float64{100, 0, least}
+		if got := wellFormed(t, string(appendYLabels(nil, c))); got != want {
+			t.Errorf("down to %v the axis says %q, want %q", least, got, want)
+		}
+	}
+}
+
 func TestChartBelowZeroAndBars(t *testing.T) {
 	c := Chart{From: 0, To: 10_000, Gap: 2_500, Zone: time.UTC, Bands: []Band{
 		{Height: .5, Lo: -2e6, Hi: 2e6, Ticks: []float64{2e6, 0, -2e6}, Unit: ByteRate, Series: []Series{

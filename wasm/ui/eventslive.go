@@ -69,7 +69,7 @@ func (v *liveEvents) draw(p *pen, m *model.Model, now time.Time) {
 	}
 	v.watch(m)
 	v.list.seek(p)
-	p.raw(`<div class="cat">`)
+	p.raw(`<div class="cat live">`)
 	v.list.draw(p, m, now)
 	p.raw(`<div><div class="row"><h1>Live events</h1>`)
 	p.open(&v.rate, "span", "q", "", "live-rate")

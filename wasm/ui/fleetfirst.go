@@ -86,7 +86,7 @@ func appendFirstRun(b []byte, m *model.Model, where string) []byte {
 	}
 	b = add(b, `    -d '{"type":"`+firstEvent+`","serverId":"`)
 	b = AppendText(b, server)
-	b = add(b, `",`+"\n"+`         "data":{"version":"2.8.0","url":"https://mcp.example/`)
+	b = add(b, `",`+"\n"+`         "data":{"version":"2.8.0",`+"\n"+`                 "url":"https://mcp.example/`)
 	b = AppendText(b, server)
 	b = add(b, `"}}' \`+"\n    "+`<span id="origin">`)
 	b = AppendText(b, where)

@@ -157,6 +157,8 @@ func (v *logPanel) appendTop(b []byte, l *model.Log, there time.Time) []byte {
 		return add(b, `</button>`)
 	}
 	switch {
+	case v.unseen:
+		return add(b, "Lines are not among what you may see")
 	case past.Reading:
 		return add(b, "Reading older lines from the record")
 	case past.Failed:

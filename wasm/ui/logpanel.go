@@ -49,6 +49,7 @@ type logPanel struct {
 	held   bool      // the view holds still
 	at     int       // how many rows the reader has scrolled up
 	seen   int       // how many rows are in sight
+	unseen bool      // the reader may see no lines
 	opened []event.ID
 	cur    model.Spot // the line the reader is at; zero: none
 	goal   goal       // where the reader wants to go
@@ -118,6 +119,7 @@ func (v *logPanel) draw(p *pen, m *model.Model, now time.Time) {
 		return
 	}
 	v.look(p, l)
+	v.unseen = !m.Me.SeesAny("logs")
 	p.raw(`<section class="panel log" aria-label="Log"><div class="ph"><h2>Log</h2>`)
 	v.drawSearch(p)
 	v.drawChips(p)
@@ -360,7 +362,7 @@ func (v *logPanel) open(place event.ID) {
 
 // older wants lines before those that are held, when the reader is about to come to where they belong.
 func (v *logPanel) older(p *pen, l *model.Log, total int) {
-	if p.making() || !v.done || l.Full || total-v.at-v.seen > olderFrom || v.paused.IsZero() && total >= fewRows {
+	if p.making() || v.unseen || !v.done || l.Full || total-v.at-v.seen > olderFrom || v.paused.IsZero() && total >= fewRows {
 		return
 	}
 	if past := l.Past(v.from()); !past.Begin && !past.Trimmed && !past.Reading && !past.Failed {

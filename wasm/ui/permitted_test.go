@@ -12,6 +12,7 @@ import (
 // What a reader may not see is said to be that, and not to be missing; what he may not do is not taught.
 func TestWhatMayNotBeSeen(t *testing.T) {
 	const few, silent = `{"user":"bob","scopes":["subscribe"],"servers":"*","types":"server:*,logs:*"}`, "No deployment has been heard of yet"
+	measures, failures := strings.Replace(few, "logs:*", "metrics:*", 1), strings.Replace(few, "logs:*", "logs:error,deployment:failed", 1)
 	reader := strings.Replace(few, "server:*,logs:*", "*", 1)
 	publisher := strings.Replace(reader, `["subscribe"]`, `["subscribe","publish"]`, 1)
 	for _, row := range []struct {
@@ -20,7 +21,15 @@ func TestWhatMayNotBeSeen(t *testing.T) {
 		not            string
 	}{
 		{"charts of few types", few, "/servers/quiet", []string{"Its measures are not among what you may see.", "CPU: not among what you may see"}, "not measured"},
+		{"a state of other types", strings.Replace(measures, "server:*,", "", 1), "/servers/stateless", []string{"Unknown", "Its state is not among what you may see."}, "No word"},
+		{"no state", reader, "/servers/stateless", []string{"Unknown"}, "Its state"},
 		{"charts of all", reader, "/servers/quiet", []string{"not measured", "CPU: no samples yet"}, "not among"},
+		{"a server's deployments of few types", few, "/servers/quiet", []string{"DeploymentsNot among what you may see", "There may be older lines"}, "None held"},
+		{"a server's deployments of those that failed", failures, "/servers/quiet", []string{"None held", "There may be older lines"}, "Not among"},
+		{"a server's deployments of all", reader, "/servers/quiet", []string{"0 today", "None held", "There may be older lines"}, "Not among"},
+		{"a server's log of few types", measures, "/servers/quiet", []string{"Lines are not among what you may see"}, "said yet"},
+		{"the log of few types", measures, logPath, []string{"Lines are not among what you may see"}, "older lines"},
+		{"deployments of failed ones", failures, deploymentsPath, []string{silent}, "not among"},
 		{"deployments of few types", few, deploymentsPath, []string{"Deployments are not among what you may see", "of these types: server:*,logs:*"}, "curl"},
 		{"deployments of a reader", reader, deploymentsPath, []string{silent, "as soon as somebody publishes"}, "curl"},
 		{"deployments of a publisher", publisher, deploymentsPath, []string{silent, "curl"}, "somebody"},
@@ -30,6 +39,7 @@ func TestWhatMayNotBeSeen(t *testing.T) {
 			w := newWorld(t)
 			w.begin(noon)
 			w.publish(noon, w.event("server:online", "quiet", noon, nil))
+			w.publish(noon, w.event("metrics:requests", "stateless", noon, map[string]any{"count": 1}))
 			if row.me != "" {
 				w.m.Me = model.ReadMe([]byte(row.me))
 			}

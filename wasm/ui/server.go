@@ -227,6 +227,9 @@ func (v *server) drawTitle(p *pen, m *model.Model, s *model.Server, there time.T
 	if !m.Me.Sees("metrics:cpu") { // what was heard last may be long ago, and say nothing of the server
 		p.put(" Its measures are not among what you may see.")
 	}
+	if s.Status.State == model.Unknown && !m.Me.SeesAny("server") {
+		p.put(" Its state is not among what you may see.")
+	}
 	p.shut(&v.evidence, "p")
 	p.raw(`</div>`)
 	p.open(&v.facts, "dl", "facts", "", "sv-facts")
@@ -281,8 +284,8 @@ func appendFacts(b []byte, s *model.Server, requests float64, there time.Time) [
 	if s.Version != "" {
 		version := AppendText(nil, s.Version)
 		if d := s.Under(); d != nil && d.Version != "" && d.Version != s.Version {
-			version = append(version, " → "...)
-			version = AppendText(version, d.Version)
+			version = add(add([]byte(`<bdi>`), string(version)), `</bdi> → <bdi>`) // an arrow points from old to new, whatever they are written in
+			version = add(AppendText(version, d.Version), `</bdi>`)
 		}
 		fact("Version", string(version))
 	}

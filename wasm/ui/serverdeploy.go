@@ -66,7 +66,9 @@ func (v *deploymentList) find(s *model.Server) *model.Deployment {
 func (v *deploymentList) draw(p *pen, m *model.Model, s *model.Server, there time.Time) {
 	p.raw(`<section class="panel deps" id="deps" aria-label="Deployments"><div class="ph"><h2>Deployments</h2>`)
 	p.open(&v.note, "small", "", "", "dp-note")
-	p.b = appendDeployNote(p.b, s.Deployments, there)
+	if unseen := len(s.Deployments) == 0 && !m.Me.SeesAny("deployment"); !unseen {
+		p.b = appendDeployNote(p.b, s.Deployments, there)
+	}
 	p.shut(&v.note, "small")
 	p.raw(`</div>`)
 	open := v.find(s)
@@ -107,7 +109,13 @@ func (v *deploymentList) same(list []*model.Deployment) bool {
 
 func (v *deploymentList) drawItems(p *pen, m *model.Model, s *model.Server, open *model.Deployment, there time.Time) {
 	if len(s.Deployments) == 0 {
-		p.raw(`<li class="none">None held</li>`)
+		p.raw(`<li class="none">`)
+		if m.Me.SeesAny("deployment") {
+			p.raw(`None held`)
+		} else {
+			p.raw(`Not among what you may see`)
+		}
+		p.raw(`</li>`)
 		return
 	}
 	for i := len(s.Deployments) - 1; i >= 0; i-- {
@@ -221,6 +229,8 @@ func appendDeployNote(b []byte, list []*model.Deployment, there time.Time) []byt
 func appendDeploymentsLeft(b []byte, m *model.Model, s *model.Server, lost bool, there time.Time) []byte {
 	k := &m.Deployed
 	switch {
+	case len(s.Deployments) == 0 && !m.Me.SeesAny("deployment"):
+		return b
 	case lost && k.Reading:
 		return add(b, "Reading deployments from the record")
 	case lost:

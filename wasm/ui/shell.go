@@ -150,7 +150,7 @@ func (s *Page) OnNav(ctx app.Context) {
 		// be taken for written, and be lost.
 		s.placed = false
 		ctx.Defer(func(app.Context) { s.placed = true })
-		app.Window().Call("scrollTo", 0, 0)
+		arrive()
 	}
 	s.watch.Name(s.title())
 }
