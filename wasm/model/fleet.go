@@ -42,19 +42,24 @@ const PictureFresh = time.Minute
 
 // Aged reports whether what is shown of s is the past, at the local time now: while the link is not fresh all servers
 // are, and so they are while its server can't reach its record; while it is live, those that are alive by their own last word, and that
-// send metrics and were not heard for two of their intervals, or for minutes where none is known.
+// send metrics and were not heard for two of their intervals, or for minutes where none is known. A picture of just now, which the page
+// began with, is held to those minutes.
 func (m *Model) Aged(s *Server, now time.Time) bool {
-	if p := m.Link.Phase; !p.Fresh() {
-		begins := p == feed.Idle || p == feed.Connecting
-		return !begins || m.Link.Picture.IsZero() || now.Sub(m.Link.Picture).Abs() > PictureFresh
+	p := m.Link.Phase
+	begins := p == feed.Idle || p == feed.Connecting
+	if !p.Fresh() && (!begins || m.Link.Picture.IsZero() || now.Sub(m.Link.Picture).Abs() > PictureFresh) {
+		return true
 	}
 	if !m.Link.Away.IsZero() {
 		return true
 	}
-	if m.Link.Phase != feed.Live || !s.Status.State.Alive() {
+	if p != feed.Live && !begins || !s.Status.State.Alive() {
 		return false
 	}
 	patience := s.patience()
+	if begins && patience > 0 {
+		patience = max(patience, silentFor)
+	}
 	return patience > 0 && m.Now(now).Sub(s.Seen) > patience
 }
 

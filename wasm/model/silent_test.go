@@ -86,3 +86,24 @@ func TestAServerThatSpeaksSeldom(t *testing.T) {
 	equal(t, "a second ago", w.m.Aged(w.m.Server("queues"), w.now), false)
 	equal(t, "a minute ago", w.m.Aged(w.m.Server("queues"), w.now.Add(time.Minute)), true)
 }
+
+// The page that the server has drawn holds who has measured to minutes, as it knows no more; and the page that takes over from it begins with the same.
+func TestADrawnPageOfTheSilence(t *testing.T) {
+	for _, tt := range []struct {
+		name, typ string
+		ago       time.Duration
+		want      bool
+	}{
+		{"measured a while ago", "metrics:cpu", silentFor + time.Second, true},
+		{"measured lately", "metrics:cpu", silentFor - time.Second, false},
+		{"never measured", "backup:finished", time.Hour, false},
+	} {
+		w := newWorld(t)
+		w.say("s", "server:online", "")
+		w.say("s", tt.typ, "")
+		w.pass(tt.ago)
+		w.link(feed.Connecting)
+		w.m.Link.Picture = w.now
+		equal(t, tt.name, w.m.Aged(w.m.Server("s"), w.now), tt.want)
+	}
+}
