@@ -23,6 +23,7 @@ const masterEvery = 5 * time.Second
 func (l *Log) follow() {
 	wait := backoff{most: time.Second}
 	nudge, deaf := "0", ""
+	var unheard error  // why XREAD was refused the last time: to be said unless nothing can be read at all
 	var sure time.Time // when it was a master
 	names := make(map[string]string)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -37,22 +38,24 @@ func (l *Log) follow() {
 		if err == nil {
 			wait.reset()
 			l.reach.readable(l)
+			if kind := kindOf(unheard); kind != deaf {
+				deaf = kind
+				if unheard != nil {
+					l.logger.Error("Redis does not say when there is something new, and is asked once a second.", "redis", l.where, "err", unheard)
+				}
+			}
 			nudge, err = l.nudged(ctx, nudge)
+			unheard = nil
 			switch {
-			case err == nil:
-				deaf = ""
 			case goredis.HasErrorPrefix(err, "UNBLOCKED"):
 				sure, err = time.Time{}, nil
-			case denied(err): // it can be read all the same, only not at once
-				if kind := kindOf(err); kind != deaf {
-					deaf = kind
-					l.logger.Error("Redis does not say when there is something new, and is asked once a second.", "redis", l.where, "err", err)
-				}
+			case denied(err): // it can perhaps be read all the same, only not at once
+				unheard, err = err, nil
 				l.pause(ctx, followFor)
-				err = nil
 			}
 		}
 		if err != nil {
+			unheard = nil
 			l.reach.unreadable(l, err)
 			l.pause(ctx, wait.delay())
 		}
