@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +19,7 @@ import (
 
 	"github.com/mcp-cloud/telltale/server/limit"
 	"github.com/mcp-cloud/telltale/server/web"
+	"github.com/mcp-cloud/telltale/shared/event"
 )
 
 // What newcomers are shown of one server is bounded by bytes: what would be more is refused whole, and small events never are.
@@ -131,17 +136,16 @@ func TestAnswersNobodyReads(t *testing.T) {
 	admin := "Bearer " + token("alice", nil)
 	f := g.follow(t, "/api/events?types=x:last", "Authorization", admin)
 	f.until("stream:heartbeat")
-	publish := func(path, body string) {
-		t.Helper()
-		if a := g.do(t, "POST", path, body, "Content-Type", "application/x-ndjson", "Authorization", admin); a.status != 202 {
-			t.Fatalf("%d %s", a.status, a.body)
+	var all []event.Event // eight megabytes
+	for i := range 32 {
+		all = append(all, event.Event{Type: fmt.Sprint("x:", i%4), Server: fmt.Sprint("s", i/4), Time: time.Now(), Data: fmt.Appendf(nil, `{"a":%q}`, strings.Repeat("x", 240<<10))})
+	}
+	all = append(all, event.Event{Type: "x:last", Server: "a", Time: time.Now(), Data: []byte("{}")})
+	for _, e := range all {
+		if _, err := g.log.Append(t.Context(), []event.Event{e}); err != nil {
+			t.Fatal(err)
 		}
 	}
-	state := strings.Repeat(fmt.Sprintf(`{"type":"x:%%d","data":{"a":%q}}`+"\n", strings.Repeat("x", 240<<10)), 4)
-	for i := range 8 { // eight megabytes
-		publish(fmt.Sprintf("/api/servers/s%d/events", i), fmt.Sprintf(state, 1, 2, 3, 4))
-	}
-	publish("/api/servers/a/events", `{"type":"x:last"}`)
 	f.until("x:last")
 	for _, row := range []struct {
 		path     string
@@ -195,6 +199,31 @@ func TestAnswersNobodyReads(t *testing.T) {
 	}
 	if n := g.web.Stats().Crowded; n < 6 {
 		t.Errorf("counted %d refused, want three for each path at least", n)
+	}
+}
+
+// Who takes nothing of an answer is cut off.
+func TestWhoTakesNothingIsCutOff(t *testing.T) {
+	ended := make(chan error, 1)
+	answer := make([]byte, 64<<20) // more than any socket holds
+	s := httptest.NewServer(web.Impatient(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := w.Write(answer)
+		ended <- err
+	}), 50*time.Millisecond))
+	defer s.Close()
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case err := <-ended:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("it ended with %v, want os.ErrDeadlineExceeded", err)
+		}
+	case <-time.After(patience):
+		t.Error("it waits for its reader for ever")
 	}
 }
 

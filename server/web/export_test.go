@@ -29,6 +29,12 @@ func (s *Server) Routes() (list []Route, paths []string) {
 	return list, paths
 }
 
+// On a busy machine a test may hold an answer for longer than a reader may.
+func init() { pieceTime = 5 * time.Minute }
+
+// Impatient is impatient.
+var Impatient = impatient
+
 // LocalPath is localPath.
 var LocalPath = localPath
 

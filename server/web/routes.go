@@ -34,7 +34,7 @@ func (s *Server) routes() http.Handler {
 	// page is for who may read, and sends others to sign in.
 	page := func(path string, h handler) {
 		note(path, http.MethodGet, forReaders)
-		r.Handle(path, named(path, methods{http.MethodGet: s.observed(s.readers(impatient(compressed(s.answer(s.roomy(h))))))}))
+		r.Handle(path, named(path, methods{http.MethodGet: s.observed(s.readers(impatient(compressed(s.answer(s.roomy(h))), pieceTime)))}))
 	}
 	// api is for who has a token with the scope; zero is any. Its answers are observed unless it is quiet, see observed.
 	type call struct {
@@ -52,7 +52,7 @@ func (s *Server) routes() http.Handler {
 			}
 			note(path, method, who)
 			if by[method] = s.may(c.need, c.h); observe {
-				by[method] = s.observed(impatient(compressed(by[method])))
+				by[method] = s.observed(impatient(compressed(by[method]), pieceTime))
 			}
 		}
 		r.Handle(path, named(path, s.shared(by)))
@@ -74,7 +74,7 @@ func (s *Server) routes() http.Handler {
 	}
 
 	// What samples came to. Quiet: charts ask for it again and again.
-	api("/api/servers/{id}/history", quiet, calls{http.MethodGet: {auth.Subscribe, impatient(compressed(s.answer(s.history())))}})
+	api("/api/servers/{id}/history", quiet, calls{http.MethodGet: {auth.Subscribe, impatient(compressed(s.answer(s.history())), pieceTime)}})
 
 	// What there is.
 	api("/api/servers", seen, calls{http.MethodGet: {auth.Subscribe, s.answer(s.servers())}})
@@ -118,7 +118,7 @@ func (s *Server) routes() http.Handler {
 func (s *Server) events() http.Handler {
 	stream, once := s.answer(counted(&s.refused.streams, s.stream())), map[string]http.Handler{}
 	for _, media := range []string{mediaJSON, mediaNDJSON} {
-		once[media] = impatient(compressed(s.answer(s.read(media))))
+		once[media] = impatient(compressed(s.answer(s.read(media))), pieceTime)
 	}
 	other := s.answer(func(http.ResponseWriter, *http.Request) error {
 		return fail(http.StatusNotAcceptable, "Accept text/event-stream for the stream, application/json or application/x-ndjson for recorded events.")

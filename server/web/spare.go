@@ -17,9 +17,10 @@ const (
 	maxDrawn  = 256 << 20
 	drawnWait = 30 * time.Second
 	// piece of an answer, and how long a reader may take for one: 3 KB a second is less than any line has.
-	piece     = 64 << 10
-	pieceTime = 20 * time.Second
+	piece = 64 << 10
 )
+
+var pieceTime = 20 * time.Second // a variable for tests alone, which on a busy machine hold answers for longer
 
 // turn waits until it is this request's turn to read a page, and returns what ends it, which may be called again.
 func (s *Server) turn(ctx context.Context) (leave func(), err error) {
@@ -134,21 +135,22 @@ func noRoom(err error, most int, or string) error {
 	return nil
 }
 
-// impatient cuts off who takes nothing of an answer for pieceTime, long before answerTimeout would.
-func impatient(next http.Handler) http.Handler {
+// impatient cuts off who takes nothing of an answer for so long, which is long before answerTimeout would.
+func impatient(next http.Handler, most time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&pieces{ResponseWriter: w, rc: http.NewResponseController(w)}, r)
+		next.ServeHTTP(&pieces{ResponseWriter: w, rc: http.NewResponseController(w), most: most}, r)
 	})
 }
 
 type pieces struct {
 	http.ResponseWriter
-	rc *http.ResponseController
+	rc   *http.ResponseController
+	most time.Duration
 }
 
 func (p *pieces) Write(b []byte) (n int, err error) {
 	for {
-		_ = p.rc.SetWriteDeadline(time.Now().Add(pieceTime)) // where there is none, there is none to wait for
+		_ = p.rc.SetWriteDeadline(time.Now().Add(p.most)) // where there is none, there is none to wait for
 		m, err := p.ResponseWriter.Write(b[:min(len(b), piece)])
 		n, b = n+m, b[m:]
 		if err != nil || len(b) == 0 {
