@@ -20,36 +20,20 @@ import (
 // clusterScript is what `make cluster` runs once everything is built, in a folder of temporary files of its own.
 func clusterScript(t *testing.T, port, temp string) *exec.Cmd {
 	t.Helper()
-	for _, program := range []string{"redis-server", "nginx"} {
-		if _, err := exec.LookPath(program); err != nil && (program != "nginx" || !exists("/usr/sbin/nginx")) {
-			t.Skipf("no %s here", program)
-		}
-	}
-	cmd := exec.CommandContext(within(t), "../../.scripts/cluster", port)
-	cmd.Env = append(os.Environ(), "TELLTALE_BIN="+absolute(t, binary), "TMPDIR="+temp)
-	return cmd
-}
-
-func exists(file string) bool { _, err := os.Stat(file); return err == nil }
-
-func absolute(t *testing.T, file string) string {
-	t.Helper()
-	path, err := filepath.Abs(file)
+	nginxProgram(t)
+	program, err := filepath.Abs(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	cmd := exec.CommandContext(within(t), "../../.scripts/cluster", port)
+	cmd.Env = append(os.Environ(), "TELLTALE_BIN="+program, "TMPDIR="+temp)
+	return cmd
 }
 
 // `make cluster` shows three instances that know of each other, and Ctrl-C ends all of it and leaves nothing, also with a Redis that was stopped
 // as it proposes.
 func TestClusterToLookAt(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
-	ln.Close()
+	_, port, _ := net.SplitHostPort(freeAddress(t))
 	temp := t.TempDir()
 	cmd := clusterScript(t, port, temp)
 	out, err := cmd.StdoutPipe()

@@ -212,15 +212,22 @@ func (c *many) load(node int) (l load, profile string) {
 	return l, profile
 }
 
-// behind puts a balancer before the instances, with the reference configuration, and returns its URL.
-func (c *many) behindNginx() string {
-	c.t.Helper()
+// nginxProgram returns where nginx is: Debian has it where only root's shell looks.
+func nginxProgram(t *testing.T) string {
+	t.Helper()
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		if program, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
-			c.t.Skip("no nginx here; .scripts/need nginx installs it")
+			t.Skip("no nginx here; .scripts/need nginx installs it")
 		}
 	}
+	return program
+}
+
+// behindNginx puts nginx before the instances, with the reference configuration, and returns its URL.
+func (c *many) behindNginx() string {
+	c.t.Helper()
+	program := nginxProgram(c.t)
 	dir := c.t.TempDir()
 	at := freeAddress(c.t)
 	site := c.reference("nginx.conf", "listen 80;", "listen "+at+";")

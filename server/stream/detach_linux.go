@@ -116,3 +116,6 @@ func hangUp(fd int) {
 	}
 	_ = unix.Close(fd)
 }
+
+// turn has every stream look whether the record is there.
+func (w *worker) turn() { w.send(message{turned: true}) }

@@ -245,9 +245,6 @@ func (w *worker) serveAll() {
 // prod has the worker look at a stream whose Handle was told to end it.
 func (w *worker) prod(h *Handle) { w.send(message{ended: h}) }
 
-// turn has every stream look whether the record is there.
-func (w *worker) turn() { w.send(message{turned: true}) }
-
 // told ends a stream whose Handle says so. One that is not admitted yet, or for which the pool reads, finds out by itself.
 func (w *worker) told(h *Handle) {
 	if int(h.slot) >= len(w.slots) {

@@ -53,14 +53,11 @@ func (s *Server) history() handler {
 		default:
 			return starting()
 		}
-		leave, err := s.turn(r.Context())
+		leave, err := s.turn(r)
 		if err != nil {
 			return err
 		}
 		defer leave()
-		if err := s.guard.Still(grantOf(r)); err != nil { // it may have waited long
-			return err
-		}
 		got, err := s.past.Query(r.Context(), ask)
 		if errors.Is(err, history.ErrUnknown) {
 			return absent

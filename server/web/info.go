@@ -35,14 +35,11 @@ func (s *Server) servers() handler {
 		if err != nil {
 			return err
 		}
-		leave, err := s.turn(r.Context())
+		leave, err := s.turn(r)
 		if err != nil {
 			return err
 		}
 		defer leave()
-		if err := s.guard.Still(grantOf(r)); err != nil { // it may have waited long
-			return err
-		}
 		picture := s.picture(filter, grantOf(r).See)
 		out := answer{Place: picture.Place, Servers: []*server{}}
 		byID := make(map[string]*server)

@@ -76,14 +76,11 @@ func (s *Server) read(media string) handler {
 		if ask.Filter.IsNone() { // no record is read to find out that there is nothing
 			from, to = time.Time{}, time.Time{}
 		}
-		leave, err := s.turn(r.Context())
+		leave, err := s.turn(r)
 		if err != nil {
 			return err
 		}
 		defer leave()
-		if err := s.guard.Still(grantOf(r)); err != nil { // it may have waited long
-			return err
-		}
 		if err := s.between(r.Context(), &ask, from, to); err != nil {
 			return fmt.Errorf("web: read: %w", err)
 		}

@@ -22,20 +22,26 @@ const (
 
 var pieceTime = 20 * time.Second // a variable for tests alone, which on a busy machine hold answers for longer
 
-// turn waits until it is this request's turn to read a page, and returns what ends it, which may be called again.
-func (s *Server) turn(ctx context.Context) (leave func(), err error) {
+// turn waits until it is this request's turn to read a page, and returns what ends it, which may be called again. It may wait long: who
+// may not read any more when it is over gets an error.
+func (s *Server) turn(r *http.Request) (leave func(), err error) {
 	select {
 	case s.turns <- struct{}{}:
-	case <-ctx.Done():
+	case <-r.Context().Done():
 		return nil, errClientGone
 	}
 	left := false
-	return func() {
+	leave = func() {
 		if !left {
 			left = true
 			<-s.turns
 		}
-	}, nil
+	}
+	if err := s.guard.Still(grantOf(r)); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 // room is what answers may hold together that wait for their readers: where a picture has megabytes, a few hundred connections that never read would
